@@ -1,0 +1,69 @@
+"""The authorizer of every admin route: never cached, so a demotion, a logout or a reset shows on the next call.
+
+API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other exception (GatewayResponses: 503).
+"""
+
+from typing import Any
+
+from secondstep import bearer
+from secondstep.contract import Nothing
+from secondstep.errors import Forbidden, InvalidRequest, InvalidToken
+from secondstep.http import Call, log_defect, request_context
+from secondstep.session import Accepts
+from secondstep.subscriber import canonical_login_name
+from secondstep.wiring import services
+
+
+class Unauthorized(Exception):
+    """Missing, invalid or revoked: API Gateway answers 401."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Let an active admin with a living session and the second factor pass; raise or deny otherwise."""
+    try:
+        admin = _acting_admin(event)
+    except (InvalidToken, InvalidRequest) as refused:
+        raise Unauthorized from refused
+    except Forbidden:
+        return _policy("Deny", event["methodArn"], "refused", {})
+    except Exception:
+        log_defect()
+        raise
+    return _policy("Allow", event["methodArn"], admin.person.sub, bearer.to_authorizer_context(admin))
+
+
+def _acting_admin(event: dict[str, Any]) -> bearer.ActingAdmin:
+    """Read session, admin and, where the path names one, the subject: one consistent call."""
+    environment = services()
+    call = Call(body=Nothing(), context=request_context(event, environment), services=environment, event=event)
+    principal = bearer.authenticate(
+        call.bearer_token(),
+        Accepts.ACCOUNT_TOKEN,
+        environment.store,
+        environment.keyring,
+        call.context,
+        subject_name=_subject_name(call),
+    )
+    return bearer.acting_admin(principal)
+
+
+def _subject_name(call: Call[Nothing]) -> str | None:
+    """Return the login name in the path; one that no subscriber can have is the handler's to refuse."""
+    named = call.path_parameter("login_name")
+    try:
+        return canonical_login_name(named) if named else None
+    except InvalidRequest:
+        return None
+
+
+def _policy(effect: str, method_arn: str, principal: str, context: dict[str, str]) -> dict[str, Any]:
+    """Return a policy for this very method; with the cache off it never serves another one."""
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": method_arn}
+    return {
+        "principalId": principal,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": context,
+    }

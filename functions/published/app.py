@@ -1,0 +1,45 @@
+"""What everybody may read: keys, discovery, the contract, health; and the CORS preflight of every route."""
+
+from secondstep import __version__, contract, openapi
+from secondstep.http import App, Call
+
+handler = App()
+
+
+@handler.route(contract.JWKS, contract.Nothing)
+def jwks(call: Call[contract.Nothing]) -> object:
+    """Answer the public keys."""
+    return call.services.keyring.published(call.context.now)
+
+
+@handler.route(contract.DISCOVERY, contract.Nothing)
+def discovery(call: Call[contract.Nothing]) -> contract.Discovery:
+    """Answer where things are (RFC 8414)."""
+    issuer = call.context.issuer
+    return contract.Discovery(
+        issuer=issuer,
+        jwks_uri=f"{issuer}{contract.JWKS.path}",
+        authorization_endpoint=f"{issuer}/authorize",
+        token_endpoint=f"{issuer}/token",
+        response_types_supported=["code"],
+        grant_types_supported=["authorization_code", "refresh_token"],
+        code_challenge_methods_supported=["S256"],
+        subject_types_supported=["public"],
+        acr_values_supported=["aal1", "aal2"],
+    )
+
+
+@handler.route(contract.OPENAPI, contract.Nothing)
+def contract_document(call: Call[contract.Nothing]) -> object:
+    """Answer the contract."""
+    return openapi.document(call.context.issuer)
+
+
+@handler.route(contract.HEALTH, contract.Nothing)
+def health(_: Call[contract.Nothing]) -> contract.HealthAnswer:
+    """Answer without a call to AWS."""
+    return contract.HealthAnswer(status="ok", version=__version__)
+
+
+for path in {route.path for route in contract.ROUTES}:
+    handler.preflight(path)

@@ -1,0 +1,170 @@
+"""One named event per outcome. The store appends it: in the transaction of what it records, or right after a refusal.
+
+An event never holds a secret, a code, a ticket, a token or text that was typed before the password was proven.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from secondstep.context import RequestContext
+from secondstep.subscriber import Identity, Subscriber, new_id
+
+SHARDS = 8  # an account's index is spread, so that one busy account is not one hot partition
+
+
+class EventName(StrEnum):
+    """The events of docs/api.md; further ones may come, none is ever renamed."""
+
+    LOGIN = "login"
+    VERIFY = "verify"
+    ENROLLED = "enrolled"
+    AUTHENTICATOR_DISABLED = "authenticator_disabled"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    STEP_UP = "step_up"
+    REFRESH_REUSE = "refresh_reuse"
+    LOGOUT = "logout"
+    SESSION_ENDED = "session_ended"
+    PASSWORD_SET = "password_set"  # noqa: S105
+    INVITED = "invited"
+    RESET = "reset"
+    SIGNING_KEY_ROTATED = "signing_key_rotated"
+
+
+class Outcome(StrEnum):
+    """How it went."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A subscriber, as an event names it."""
+
+    sub: str
+    login_name: str
+
+    def as_map(self) -> dict[str, str]:
+        """Return the stored and shown form."""
+        return {"sub": self.sub, "login_name": self.login_name}
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> "Person":
+        """Name a subscriber."""
+        return cls(subscriber.sub, subscriber.login_name)
+
+
+class Operator(msgspec.Struct, frozen=True):
+    """Whoever runs the deployment, by ARN."""
+
+    arn: str
+
+    def as_map(self) -> dict[str, str]:
+        """Return the stored and shown form."""
+        return {"operator": self.arn}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What is appended to the Audit table; `at` in epoch seconds."""
+
+    id: str
+    at: int
+    milliseconds: int
+    event: EventName
+    outcome: Outcome
+    account: str | None
+    subscriber_hash: str | None
+    subject: Person | None
+    actor: Person | Operator | None
+    source: str
+    request_id: str
+    reason: str | None = None
+    detail: Mapping[str, Any] | None = None
+
+    @property
+    def shard(self) -> int:
+        """Return the shard of the account's index; the id is random, so the shards fill evenly."""
+        return sum(self.id.encode()) % SHARDS
+
+
+def event_about(
+    subscriber: Subscriber,
+    event: EventName,
+    outcome: Outcome,
+    context: RequestContext,
+    *,
+    detail: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return the event of a subscriber's own act."""
+    person = Person.of(subscriber)
+    return event_by(person, person, subscriber.account, event, outcome, context, detail=detail)
+
+
+def event_by(
+    actor: Person | Operator,
+    subject: Person,
+    account: str,
+    event: EventName,
+    outcome: Outcome,
+    context: RequestContext,
+    *,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return the event of what somebody did to a subscriber."""
+    return Event(
+        id=new_id(),
+        at=context.now,
+        milliseconds=context.milliseconds,
+        event=event,
+        outcome=outcome,
+        account=account,
+        subscriber_hash=Identity(account, subject.login_name).hash,
+        subject=subject,
+        actor=actor,
+        source=context.source,
+        request_id=context.request_id,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def refusal_before_password(subscriber_hash: str, event: EventName, context: RequestContext) -> Event:
+    """Return the event of a refused password or password ticket.
+
+    Its subject is the hash alone, for a name that exists and one that does not: the text that was typed may be a
+    password, and the account's index must not fill with what anybody on the network can cause.
+    """
+    return Event(
+        id=new_id(),
+        at=context.now,
+        milliseconds=context.milliseconds,
+        event=event,
+        outcome=Outcome.FAILURE,
+        account=None,
+        subscriber_hash=subscriber_hash,
+        subject=None,
+        actor=None,
+        source=context.source,
+        request_id=context.request_id,
+    )
+
+
+def signing_key_rotated(kid: str, context: RequestContext) -> Event:
+    """Return the event of a new signing key; it belongs to the deployment, not to an account."""
+    return Event(
+        id=new_id(),
+        at=context.now,
+        milliseconds=context.milliseconds,
+        event=EventName.SIGNING_KEY_ROTATED,
+        outcome=Outcome.SUCCESS,
+        account=None,
+        subscriber_hash=None,
+        subject=None,
+        actor=None,
+        source=context.source,
+        request_id=context.request_id,
+        detail={"kid": kid},
+    )

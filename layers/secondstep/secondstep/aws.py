@@ -1,0 +1,87 @@
+"""The two protocols that `store` and `keys` call: just the operations used, and how they fail.
+
+Requests and answers are those of the AWS API (attribute values as `{"S": …}`, binary as bytes). A client behind
+these protocols raises nothing but the errors below, so another client can take its place.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+
+type Item = dict[str, Any]
+type Answer = dict[str, Any]
+
+
+class AwsError(Exception):
+    """An AWS call did not succeed."""
+
+
+class ConditionFailed(AwsError):
+    """A single-item write was refused by its condition; `item` is what DynamoDB holds (ALL_OLD), or None."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("condition failed")
+        self.item = item
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why one part of a transaction was refused (`None` for a part that would have been written)."""
+
+    code: str
+    item: Item | None = None
+
+
+class TransactionCancelled(AwsError):
+    """A transaction wrote nothing; `reasons` are in the order of its parts."""
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__("transaction cancelled")
+        self.reasons = reasons
+
+
+class AwsUnavailable(AwsError):
+    """Throttled, timed out, no network, a fault of the service: the outcome of a write is unknown."""
+
+
+class AwsRefused(AwsError):
+    """The call can never succeed as it is (denied, malformed, a ciphertext that does not open): a defect."""
+
+
+class DynamoDb(Protocol):
+    """The operations of DynamoDB that `store` uses."""
+
+    def get_item(self, **request: Any) -> Answer:
+        """Read one item."""
+        ...
+
+    def batch_get_item(self, **request: Any) -> Answer:
+        """Read several items in one call."""
+        ...
+
+    def query(self, **request: Any) -> Answer:
+        """Read the items of one partition."""
+        ...
+
+    def put_item(self, **request: Any) -> Answer:
+        """Write one item."""
+        ...
+
+    def update_item(self, **request: Any) -> Answer:
+        """Change one item."""
+        ...
+
+    def transact_write_items(self, **request: Any) -> Answer:
+        """Write several items, all or none."""
+        ...
+
+
+class Kms(Protocol):
+    """The operations of KMS that `keys` uses."""
+
+    def encrypt(self, **request: Any) -> Answer:
+        """Seal at most 4,096 bytes under a key and an encryption context."""
+        ...
+
+    def decrypt(self, **request: Any) -> Answer:
+        """Open a ciphertext; the encryption context must be the one it was sealed with."""
+        ...

@@ -1,0 +1,114 @@
+"""The protocols of `aws` by boto3: explicit time-outs and retries, and boto3's errors in our own words.
+
+Only wiring imports this module (and with it boto3), so another client can take its place.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from secondstep.aws import (
+    Answer,
+    AwsRefused,
+    AwsUnavailable,
+    ConditionFailed,
+    Reason,
+    TransactionCancelled,
+)
+
+# Far below the function's and the gateway's time-out; two attempts, so one lost reply or throttle is survived.
+_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+
+_UNAVAILABLE = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ServiceUnavailable",
+    "InternalFailure",
+    "DisabledException",
+    "KMSInvalidStateException",
+    "KeyUnavailableException",
+    "DependencyTimeoutException",
+    "KMSInternalException",
+    "RequestTimeout",
+}
+_SERVER_FAULT = 500
+
+
+class _Client:
+    def __init__(self, service: str, region: str) -> None:
+        self._client: Any = boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+
+    def _call(self, operation: Callable[..., Answer], request: dict[str, Any]) -> Answer:
+        try:
+            return operation(**request)
+        except ClientError as refused:
+            raise _translated(refused) from refused
+        except BotoCoreError as fault:  # no network, time-outs, no credentials
+            raise AwsUnavailable(type(fault).__name__) from fault
+
+
+class Boto3DynamoDb(_Client):
+    """DynamoDB by boto3."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__("dynamodb", region)
+
+    def get_item(self, **request: Any) -> Answer:
+        """Read one item."""
+        return self._call(self._client.get_item, request)
+
+    def batch_get_item(self, **request: Any) -> Answer:
+        """Read several items in one call."""
+        return self._call(self._client.batch_get_item, request)
+
+    def query(self, **request: Any) -> Answer:
+        """Read the items of one partition."""
+        return self._call(self._client.query, request)
+
+    def put_item(self, **request: Any) -> Answer:
+        """Write one item."""
+        return self._call(self._client.put_item, request)
+
+    def update_item(self, **request: Any) -> Answer:
+        """Change one item."""
+        return self._call(self._client.update_item, request)
+
+    def transact_write_items(self, **request: Any) -> Answer:
+        """Write several items, all or none."""
+        return self._call(self._client.transact_write_items, request)
+
+
+class Boto3Kms(_Client):
+    """KMS by boto3."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__("kms", region)
+
+    def encrypt(self, **request: Any) -> Answer:
+        """Seal at most 4,096 bytes under a key and an encryption context."""
+        return self._call(self._client.encrypt, request)
+
+    def decrypt(self, **request: Any) -> Answer:
+        """Open a ciphertext; the encryption context must be the one it was sealed with."""
+        return self._call(self._client.decrypt, request)
+
+
+def _translated(refused: ClientError) -> Exception:
+    answer: dict[str, Any] = dict(refused.response)
+    code = answer.get("Error", {}).get("Code", "")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailed(answer.get("Item"))
+    if code == "TransactionCanceledException":
+        reasons = answer.get("CancellationReasons", [])
+        return TransactionCancelled(tuple(Reason(each.get("Code", "None"), each.get("Item")) for each in reasons))
+    if code in _UNAVAILABLE or status >= _SERVER_FAULT:
+        return AwsUnavailable(code)
+    return AwsRefused(code)

@@ -1,0 +1,105 @@
+"""Sessions: refresh with rotation and reuse detection (RFC 9700 section 4.14.2), and log out."""
+
+from secondstep.audit import EventName, Outcome, event_about
+from secondstep.bearer import Principal
+from secondstep.context import RequestContext
+from secondstep.contract import SessionAnswer
+from secondstep.errors import InvalidToken, Unavailable
+from secondstep.issuing import session_answer
+from secondstep.keys import Keyring
+from secondstep.session import (
+    REPEAT_SECONDS,
+    PresentedRefreshToken,
+    Session,
+    hash_refresh_secret,
+    parse_refresh_token,
+    refresh_token,
+    successor,
+    was_issued_before,
+)
+from secondstep.store import Store
+from secondstep.store.sessions import SessionStale
+from secondstep.subscriber import Subscriber
+
+_RACES = 3
+
+
+def refresh(text: str, *, store: Store, keyring: Keyring, context: RequestContext) -> SessionAnswer:
+    """Rotate a refresh token: one consistent read of session and subscriber, one transaction that checks both.
+
+    The same token within ten seconds gets the same successor again; later it ends the session. Text that was never
+    issued for the session changes nothing. Raises InvalidToken, Unavailable.
+    """
+    presented = parse_refresh_token(text)
+    key = keyring.signing_key(context.now)
+    session, subscriber = _living(presented, store, context)
+    _refuse_idle_or_weak(session, subscriber, store, context)
+    following = successor(session.seed, presented.secret)
+    for _ in range(_RACES):
+        try:
+            _move_on(session, subscriber, presented, following, store, context)
+        except SessionStale as stale:
+            if stale.current is None:
+                raise InvalidToken from stale
+            session = stale.current  # another request rotated it: this one is now a repeat, or a reuse
+        else:
+            return session_answer(key, subscriber, session, refresh_token(session, following), context)
+    raise Unavailable
+
+
+def _living(presented: PresentedRefreshToken, store: Store, context: RequestContext) -> tuple[Session, Subscriber]:
+    found = store.sessions.read(presented.subscriber_hash, presented.sid)
+    if found.session is None or found.subscriber is None:
+        raise InvalidToken
+    if not found.session.belongs_to(found.subscriber, context.now):
+        raise InvalidToken
+    return found.session, found.subscriber
+
+
+def _refuse_idle_or_weak(session: Session, subscriber: Subscriber, store: Store, context: RequestContext) -> None:
+    """Refuse a session that was idle too long, or without the second factor where one is asked for now."""
+    policy = store.accounts.policy(subscriber.account, context.now)
+    idle = context.now - session.last_used_at > policy.idle_minutes * 60
+    weak = "mfa" not in session.amr and (policy.mfa_required or subscriber.is_bound)
+    if idle or weak:
+        raise InvalidToken
+
+
+def _move_on(
+    session: Session,
+    subscriber: Subscriber,
+    presented: PresentedRefreshToken,
+    following: str,
+    store: Store,
+    context: RequestContext,
+) -> None:
+    """Rotate, repeat, or refuse, by what the presented token is to the session."""
+    if presented.hash == session.current_hash:
+        store.sessions.rotate(session, successor_hash=hash_refresh_secret(following), now=context.now)
+    elif presented.hash == session.previous_hash and context.now - session.rotated_at <= REPEAT_SECONDS:
+        store.sessions.repeat(session, presented_hash=presented.hash, now=context.now)
+    elif was_issued_before(session, presented.secret):
+        event = event_about(subscriber, EventName.REFRESH_REUSE, Outcome.FAILURE, context, detail={"sid": session.sid})
+        store.sessions.end(session, event)
+        raise InvalidToken
+    else:
+        raise InvalidToken
+
+
+def log_out(principal: Principal, *, store: Store, context: RequestContext) -> None:
+    """End the bearer's session and record it, in one transaction."""
+    _end(principal.session, principal.subscriber, store, context)
+
+
+def log_out_by_refresh_token(text: str, *, store: Store, context: RequestContext) -> None:
+    """End the session of a refresh token: its current one, or the one before (a reply may have been lost)."""
+    presented = parse_refresh_token(text)
+    session, subscriber = _living(presented, store, context)
+    if presented.hash not in (session.current_hash, session.previous_hash):
+        raise InvalidToken
+    _end(session, subscriber, store, context)
+
+
+def _end(session: Session, subscriber: Subscriber, store: Store, context: RequestContext) -> None:
+    event = event_about(subscriber, EventName.LOGOUT, Outcome.SUCCESS, context, detail={"sid": session.sid})
+    store.sessions.end(session, event)

@@ -1,0 +1,309 @@
+"""Event in, answer out: the only place where an error becomes a status, and the only one that knows headers.
+
+The gateway has matched the route; it is taken from the event's `resource`, never matched again by another grammar
+(attack A15: double slashes, percent-encodings and trailing slashes of the path decide nothing here).
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+import msgspec
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+
+from secondstep.bearer import ActingAdmin, from_authorizer_context, verify
+from secondstep.context import RequestContext
+from secondstep.contract import Request, Route
+from secondstep.errors import (
+    InternalError,
+    InvalidRequest,
+    InvalidToken,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+    StepUpRequired,
+    UnsupportedMediaType,
+)
+from secondstep.session import Accepts
+from secondstep.settings import Settings
+from secondstep.wiring import Services, services
+
+LARGEST_BODY = 4 * 1024
+_UNAUTHORIZED = 401
+
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Referrer-Policy": "no-referrer",
+}
+_CORS_EXPOSED = "Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
+
+logger = Logger(utc=True)
+
+
+class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
+    """One request, parsed: what a handler works with."""
+
+    body: Body
+    context: RequestContext
+    services: Services
+    event: dict[str, Any]
+
+    def bearer_token(self) -> str:
+        """Return the bearer token (RFC 6750 section 2.1); InvalidToken where there is not exactly one."""
+        values = _header_values(self.event, "authorization")
+        scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+        if scheme.lower() != "bearer" or not token:
+            raise InvalidToken
+        return token.strip()
+
+    def has_bearer_token(self) -> bool:
+        """Tell whether any authorization came along."""
+        return bool(_header_values(self.event, "authorization"))
+
+    def path_parameter(self, name: str) -> str:
+        """Return a part of the path; REST APIs hand it over as it was sent, so it is decoded here, exactly once."""
+        raw = (self.event.get("pathParameters") or {}).get(name) or ""
+        try:
+            return unquote(raw, errors="strict")
+        except UnicodeDecodeError as broken:
+            raise NotFound from broken
+
+    def acting_admin(self) -> ActingAdmin:
+        """Return the admin that the authorizer let pass, after the token was verified once more."""
+        claims = verify(self.bearer_token(), Accepts.ACCOUNT_TOKEN, self.services.keyring, self.context)
+        handed = (self.event.get("requestContext") or {}).get("authorizer") or {}
+        return from_authorizer_context(handed, claims)
+
+
+class App:
+    """The handler of a function: its routes, and what every answer has in common."""
+
+    def __init__(self) -> None:
+        self._resolver = APIGatewayRestResolver()
+        self._resolver.not_found(self._unknown_route)
+
+    def route[Body: Request](
+        self, route: Route, takes: type[Body]
+    ) -> Callable[[Callable[[Call[Body]], object]], Callable[[Call[Body]], object]]:
+        """Register the function of a route of the contract; it returns the contract's answer, or None for 204."""
+
+        def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
+            def answer() -> Response[str]:
+                event = self._resolver.current_event.raw_event
+                environment = services()
+                call = Call(
+                    body=parse_body(event, takes),
+                    context=request_context(event, environment),
+                    services=environment,
+                    event=event,
+                )
+                return _success(route, function(call))
+
+            self._resolver.route(route.path, method=route.method)(answer)
+            return function
+
+        return register
+
+    def preflight(self, path: str) -> None:
+        """Answer the CORS preflight of a path."""
+        self._resolver.route(path, method="OPTIONS")(lambda: _respond(204, None, {}))
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer a REST proxy event; nothing but a complete answer ever leaves."""
+        try:
+            answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
+        except ServiceError as refused:
+            answer = _answer(_problem(refused, event))
+        except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
+            log_defect()
+            answer = _answer(_problem(InternalError(), event))
+        self._add_cors(answer, event)
+        _report(event, answer)
+        return answer
+
+    @staticmethod
+    def _unknown_route(_: Exception) -> NoReturn:
+        raise NotFound
+
+    @staticmethod
+    def _add_cors(answer: dict[str, Any], event: dict[str, Any]) -> None:
+        """Echo a listed origin, never with credentials; another one gets nothing."""
+        origins = _header_values(event, "origin")
+        headers = answer["multiValueHeaders"]
+        allowed = len(origins) == 1 and services_settings().allows_origin(origins[0])
+        headers["Vary"] = ["Origin"]
+        if not allowed:
+            return
+        headers["Access-Control-Allow-Origin"] = origins
+        headers["Access-Control-Expose-Headers"] = [_CORS_EXPOSED]
+        if event["httpMethod"] == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = ["GET, POST, OPTIONS"]
+            headers["Access-Control-Allow-Headers"] = ["Authorization, Content-Type"]
+            headers["Access-Control-Max-Age"] = ["600"]
+
+
+def services_settings() -> Settings:
+    """Return this environment's settings."""
+    return services().settings
+
+
+def request_context(event: dict[str, Any], environment: Services) -> RequestContext:
+    """Return what the gateway and the clock say; client headers (X-Forwarded-For) are never asked."""
+    said = event.get("requestContext") or {}
+    source = (said.get("identity") or {}).get("sourceIp") or "unknown"
+    moment = environment.clock()
+    return RequestContext(
+        now=int(moment),
+        milliseconds=int(moment * 1000),
+        source=source,
+        charged_address=None if environment.settings.is_server(source) else source,
+        request_id=said.get("requestId") or "unknown",
+        issuer=issuer(said, environment.settings),
+    )
+
+
+def issuer(request_context: dict[str, Any], settings: Settings) -> str:
+    """Return `iss`: the parameter PublicUrl, else the API's own address; never from a header (attack A44)."""
+    if settings.public_url:
+        return settings.public_url
+    api, stage = request_context["apiId"], request_context["stage"]
+    return f"https://{api}.execute-api.{settings.region}.amazonaws.com/{stage}"
+
+
+def parse_body[Body: Request](event: dict[str, Any], takes: type[Body]) -> Body:
+    """Return the body as the contract's struct: JSON, at most 4 KB, no unknown, ill-typed or repeated field."""
+    if event.get("queryStringParameters") or event.get("multiValueQueryStringParameters"):
+        raise InvalidRequest("takes no query parameters")
+    raw = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        raise UnsupportedMediaType
+    if len(raw.encode(errors="surrogatepass")) > LARGEST_BODY:
+        raise PayloadTooLarge
+    if not raw:
+        return _converted({}, takes)
+    if event["httpMethod"] == "GET":
+        raise InvalidRequest("takes no body")
+    content_types = _header_values(event, "content-type")
+    if [each.partition(";")[0].strip().lower() for each in content_types] != ["application/json"]:
+        raise UnsupportedMediaType
+    return _converted(_json(raw), takes)
+
+
+def _json(raw: str) -> object:
+    try:
+        parsed = json.loads(raw, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
+    except RecursionError as deep:
+        raise InvalidRequest("is nested too deeply") from deep
+    except ValueError as broken:
+        raise InvalidRequest("is not JSON") from broken
+    return parsed
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse a repeated key (two readers may take different ones) and text that is not Unicode."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InvalidRequest("names a field twice")
+    for name, value in pairs:
+        if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
+            raise InvalidRequest("has a lone surrogate")
+    return fields
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidRequest(f"{name} is not JSON")
+
+
+def _converted[Body: Request](fields: object, takes: type[Body]) -> Body:
+    try:
+        return msgspec.convert(fields, takes, strict=True)
+    except msgspec.ValidationError as wrong:
+        message, _, path = str(wrong).partition(" - at `$")
+        raise InvalidRequest(message, field=path.rstrip("`").lstrip(".")) from wrong
+
+
+def _header_values(event: dict[str, Any], name: str) -> list[str]:
+    """Return all values of a header, whatever its case."""
+    many = event.get("multiValueHeaders") or {}
+    single = {key: [value] for key, value in (event.get("headers") or {}).items()}
+    return [value for key, values in (many or single).items() if key.lower() == name for value in values]
+
+
+def _success(route: Route, answer: object) -> Response[str]:
+    body = None if answer is None else msgspec.json.encode(answer).decode()
+    cached = {"Cache-Control": f"public, max-age={route.cached_seconds}"} if route.cached_seconds else {}
+    return _respond(route.status, body, cached)
+
+
+def _respond(status: int, body: str | None, headers: dict[str, str]) -> Response[str]:
+    content = {} if body is None else {"Content-Type": "application/json"}
+    return Response(status_code=status, body=body, headers={**SECURITY_HEADERS, **content, **headers})
+
+
+def _problem(refused: ServiceError, event: dict[str, Any]) -> dict[str, Any]:
+    """Return status, headers and body of a refusal (RFC 9457)."""
+    members = refused.members()
+    document = {
+        "type": f"urn:secondstep:problem:{refused.code}",
+        "title": refused.title,
+        "status": refused.status,
+        "detail": refused.detail,
+        "code": refused.code,
+        "request_id": (event.get("requestContext") or {}).get("requestId") or "unknown",
+        **members,
+    }
+    headers = {**SECURITY_HEADERS, "Content-Type": "application/problem+json"}
+    if "retry_after" in members:
+        headers["Retry-After"] = str(members["retry_after"])
+    if refused.status == _UNAUTHORIZED:
+        headers["WWW-Authenticate"] = _challenge_header(refused)
+    return {"status": refused.status, "headers": headers, "document": document}
+
+
+def _challenge_header(refused: ServiceError) -> str:
+    """Return WWW-Authenticate (RFC 6750 section 3, RFC 9470 section 3); API Gateway renames it."""
+    if isinstance(refused, StepUpRequired):
+        return f'Bearer error="insufficient_user_authentication", max_age="{refused.max_age}"'
+    return 'Bearer error="invalid_token"' if isinstance(refused, InvalidToken) else "Bearer"
+
+
+def _answer(problem: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "statusCode": problem["status"],
+        "multiValueHeaders": {name: [value] for name, value in problem["headers"].items()},
+        "body": msgspec.json.encode(problem["document"]).decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def log_defect() -> None:
+    """Log the kind and the place of an exception that nobody expected; never its message, which may hold a secret."""
+    kind, raised, trace = sys.exc_info()
+    places = [f"{each.filename.rpartition('/')[2]}:{each.lineno} {each.name}" for each in traceback.extract_tb(trace)]
+    causes = type(raised.__cause__).__name__ if raised and raised.__cause__ else None
+    logger.error("defect", kind=kind.__name__ if kind else "?", cause=causes, places=places[-6:])
+
+
+def _report(event: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Log one line and count one metric for each request: route, status, code; never a name, path, body or token."""
+    status = answer["statusCode"]
+    code = json.loads(answer["body"])["code"] if status >= 400 and answer.get("body") else "ok"
+    request_id = (event.get("requestContext") or {}).get("requestId")
+    logger.info("answered", route=f"{event['httpMethod']} {event['resource']}", status=status, code=code, id=request_id)
+    with single_metric(name=code, unit=MetricUnit.Count, value=1) as counted:
+        counted.add_dimension("route", event["resource"])

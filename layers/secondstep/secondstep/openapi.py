@@ -1,0 +1,109 @@
+"""The served OpenAPI 3.1 document: made of the same structs that parse requests and encode answers."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from secondstep import __version__, contract
+from secondstep.contract import Route
+from secondstep.errors import ServiceError
+
+_REF = "#/components/schemas/{name}"
+
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457. Clients switch on `code`, never on the status or the text.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "retry_after": {"type": "integer", "minimum": 1},
+        "reason": {"enum": ["too_short", "too_long", "too_common"]},
+        "tries_left": {"type": "integer", "minimum": 0},
+        "hint": {"enum": ["replayed", "clock_behind", "clock_ahead"]},
+        "drift_seconds": {"type": "integer", "minimum": 1},
+        "max_age": {"type": "integer"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def document(issuer: str) -> dict[str, Any]:
+    """Return the whole document; `issuer` is the server's address."""
+    types = [each for route in contract.ROUTES for each in (route.takes, route.answers) if each is not None]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    shapes = iter(schemas)
+    paths: dict[str, Any] = {}
+    for route in contract.ROUTES:
+        takes = next(shapes)
+        answers = next(shapes) if route.answers is not None else None
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, takes, answers)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Secondstep", "version": __version__, "summary": "The second login step, serverless."},
+        "servers": [{"url": issuer}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": _PROBLEM},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(route: Route, takes: dict[str, Any], answers: dict[str, Any] | None) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method} {route.path}",
+        "summary": route.summary,
+        "responses": {str(route.status): _success(route, answers), **_refusals(route)},
+    }
+    if route.takes is not contract.Nothing:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": takes}}}
+    if route.bearer != "none":
+        operation["security"] = [{"bearer": []}]
+    if "{login_name}" in route.path:
+        operation["parameters"] = [{"name": "login_name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    return operation
+
+
+def _success(route: Route, answers: dict[str, Any] | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
+    if answers is not None:
+        described["content"] = {"application/json": {"schema": answers}}
+    return described
+
+
+def _refusals(route: Route) -> dict[str, Any]:
+    """Return one response for each status, naming its codes: those of the route, and those of every route."""
+    by_status: dict[int, list[type[ServiceError]]] = {}
+    for refusal in _unique((*route.refusals, *contract.EVERYWHERE)):
+        by_status.setdefault(refusal.status, []).append(refusal)
+    return {
+        str(status): {
+            "description": "; ".join(f"`{each.code}`: {each.title}" for each in refusals),
+            "content": {"application/problem+json": {"schema": _problem(refusals)}},
+        }
+        for status, refusals in sorted(by_status.items())
+    }
+
+
+def _problem(refusals: list[type[ServiceError]]) -> dict[str, Any]:
+    codes = [each.code for each in refusals]
+    narrowed = {"properties": {"code": {"enum": codes}}}
+    return {"allOf": [{"$ref": _REF.format(name="Problem")}, narrowed]}
+
+
+def _unique(refusals: Iterable[type[ServiceError]]) -> list[type[ServiceError]]:
+    return list(dict.fromkeys(refusals))

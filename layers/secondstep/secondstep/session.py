@@ -1,0 +1,300 @@
+"""Sessions and their tokens: signed ones for applications and for this service, an opaque one for refreshing.
+
+An `access_token` has the account as audience, an `account_token` this service: an application, or a log that holds
+its users' tokens, can thus never reset anyone. Claims as RFC 9068; RS256 alone is signed and accepted.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from secondstep.errors import InvalidToken
+from secondstep.subscriber import Subscriber, new_id
+
+ACCESS_TOKEN_SECONDS = 15 * 60
+REPEAT_SECONDS = 10  # a lost reply or a second tab gets the same successor again
+OWN_CLIENT = "secondstep"
+_ALGORITHM = "RS256"
+_TYPE = "at+jwt"
+_REFRESH = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})")
+_TEXT_CLAIMS = ("iss", "sub", "aud", "account", "sid", "jti", "login_name", "acr")
+_TIME_CLAIMS = ("exp", "nbf", "iat", "auth_time")
+
+PASSWORD_ONLY = ("pwd",)
+PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
+PASSWORD_AND_RECOVERY_CODE = ("pwd", "mfa")
+
+
+class Accepts(Enum):
+    """Which of the two signed tokens a route takes."""
+
+    ACCOUNT_TOKEN = auto()
+    EITHER_TOKEN = auto()
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What a session stands on: every write in its name checks that all of it still holds."""
+
+    subscriber_hash: str
+    sid: str
+    sub: str
+    epoch: bytes
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that lasts; alive while its epoch and `sub` equal the subscriber's."""
+
+    subscriber_hash: str
+    sid: str
+    sub: str
+    epoch: bytes
+    current_hash: bytes
+    seed: bytes
+    auth_time: int
+    amr: tuple[str, ...]
+    source: str
+    created_at: int
+    last_used_at: int
+    expires_at: int
+    client_id: str = OWN_CLIENT
+    previous_hash: bytes | None = None
+    rotated_at: int = 0
+    rotations: int = 0
+    step_up_failures: int = 0
+
+    @property
+    def standing(self) -> Standing:
+        """Return what it stands on."""
+        return Standing(self.subscriber_hash, self.sid, self.sub, self.epoch)
+
+    def belongs_to(self, subscriber: Subscriber | None, now: int) -> bool:
+        """Tell whether it is alive: not at its end, its subscriber active, same person, same epoch."""
+        return (
+            subscriber is not None
+            and subscriber.is_active
+            and self.sub == subscriber.sub
+            and self.epoch == subscriber.epoch
+            and now < self.expires_at
+        )
+
+
+class SignedTokens(NamedTuple):
+    """An access token for applications, an account token for this service, and their life in seconds."""
+
+    access_token: str
+    account_token: str
+    expires_in: int
+
+
+class PresentedRefreshToken(msgspec.Struct, frozen=True):
+    """A refresh token as it was presented."""
+
+    subscriber_hash: str
+    sid: str
+    secret: str
+
+    @property
+    def hash(self) -> bytes:
+        """Return what the session would have stored of it."""
+        return hash_refresh_secret(self.secret)
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """An opened private key and its id."""
+
+    kid: str
+    private: RSAPrivateKey
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kid})"
+
+
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """The claims of a verified token of ours."""
+
+    sub: str
+    aud: str
+    account: str
+    login_name: str
+    sid: str
+    auth_time: int
+    amr: tuple[str, ...]
+
+
+def start(
+    subscriber: Subscriber, *, epoch: bytes, amr: tuple[str, ...], source: str, now: int, hours: int
+) -> tuple[str, Session]:
+    """Return the refresh token and the session of a login that has just succeeded."""
+    sid, secret = new_id(), secrets.token_urlsafe(32)
+    session = Session(
+        subscriber_hash=subscriber.identity.hash,
+        sid=sid,
+        sub=subscriber.sub,
+        epoch=epoch,
+        current_hash=hash_refresh_secret(secret),
+        seed=secrets.token_bytes(32),
+        auth_time=now,
+        amr=amr,
+        source=source,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + hours * 60 * 60,
+    )
+    return refresh_token(session, secret), session
+
+
+def refresh_token(session: Session, secret: str) -> str:
+    """Return the refresh token of a secret: `<subscriber hash>.<sid>.<secret>`."""
+    return f"{session.subscriber_hash}.{session.sid}.{secret}"
+
+
+def parse_refresh_token(text: str) -> PresentedRefreshToken:
+    """Return the parts of a refresh token; InvalidToken for anything that we never issued."""
+    found = _REFRESH.fullmatch(text)
+    if not found:
+        raise InvalidToken
+    return PresentedRefreshToken(found[1], found[2], found[3])
+
+
+def hash_refresh_secret(secret: str) -> bytes:
+    """Return 128 bits of SHA-256: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()[:16]
+
+
+def successor(seed: bytes, secret: str) -> str:
+    """Return the secret that follows another: the same one for a repeat, unknown to who lacks the seed."""
+    digest = hmac.digest(seed, secret.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def was_issued_before(session: Session, presented_secret: str) -> bool:
+    """Tell whether a secret was this session's some rotations ago: its chain of successors meets the present one."""
+    return any(
+        hmac.compare_digest(hash_refresh_secret(later), session.current_hash)
+        for later in _chain(session.seed, presented_secret, session.rotations)
+    )
+
+
+def _chain(seed: bytes, secret: str, length: int) -> Iterator[str]:
+    for _ in range(length):
+        secret = successor(seed, secret)
+        yield secret
+
+
+def sign_tokens(
+    key: SigningKey,
+    subscriber: Subscriber,
+    session: Session,
+    *,
+    issuer: str,
+    now: int,
+    auth_time: int | None = None,
+    amr: tuple[str, ...] | None = None,
+) -> SignedTokens:
+    """Return both tokens; they never live past the session's end.
+
+    A step-up passes its own `auth_time` and `amr`; they live in these two tokens only.
+    """
+    factors = amr or session.amr
+    lifetime = min(ACCESS_TOKEN_SECONDS, session.expires_at - now)
+    common = {
+        "iss": issuer,
+        "sub": subscriber.sub,
+        "client_id": session.client_id,
+        "account": subscriber.account,
+        "iat": now,
+        "nbf": now,
+        "exp": now + lifetime,
+        "sid": session.sid,
+        "auth_time": auth_time or session.auth_time,
+        "amr": list(factors),
+        "acr": "aal2" if "mfa" in factors else "aal1",
+        "login_name": subscriber.login_name,
+        "role": subscriber.role.value,
+    }
+    return SignedTokens(_sign(key, common, subscriber.account), _sign(key, common, issuer), lifetime)
+
+
+def _sign(key: SigningKey, claims: Mapping[str, Any], audience: str) -> str:
+    named = {**claims, "aud": audience, "jti": new_id()}
+    return jwt.encode(named, key.private, algorithm=_ALGORITHM, headers={"typ": _TYPE, "kid": key.kid})
+
+
+def key_id(token: str) -> str:
+    """Return the id of the key that a token says it was signed with; InvalidToken where it is not ours."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError as refused:
+        raise InvalidToken from refused
+    kid = header.get("kid")
+    if header.get("typ") != _TYPE or header.get("alg") != _ALGORITHM or not isinstance(kid, str):
+        raise InvalidToken
+    return kid
+
+
+def verify_token(token: str, key: RSAPublicKey, *, expected_issuer: str, accepts: Accepts, now: int) -> Claims:
+    """Return the claims of a token of ours; InvalidToken where signature, type, issuer, audience or time is wrong.
+
+    The times are judged by the service's clock, so pyjwt only checks the signature and that the claims are there.
+    """
+    try:
+        payload = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            options={
+                "require": [*_TEXT_CLAIMS, *_TIME_CLAIMS],
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_aud": False,
+            },
+        )
+    except jwt.InvalidTokenError as refused:
+        raise InvalidToken from refused
+    _verify_shape(payload)
+    _verify_issuer(payload, expected_issuer)
+    _verify_audience(payload, expected_issuer, accepts)
+    _verify_times(payload, now)
+    return Claims(
+        sub=payload["sub"],
+        aud=payload["aud"],
+        account=payload["account"],
+        login_name=payload["login_name"],
+        sid=payload["sid"],
+        auth_time=payload["auth_time"],
+        amr=tuple(payload["amr"]),
+    )
+
+
+def _verify_shape(payload: Mapping[str, Any]) -> None:
+    texts = all(isinstance(payload[claim], str) for claim in _TEXT_CLAIMS)
+    times = all(type(payload[claim]) is int for claim in _TIME_CLAIMS)
+    if not (texts and times and isinstance(payload.get("amr"), list)):
+        raise InvalidToken
+
+
+def _verify_issuer(payload: Mapping[str, Any], expected_issuer: str) -> None:
+    if payload["iss"] != expected_issuer:
+        raise InvalidToken
+
+
+def _verify_audience(payload: Mapping[str, Any], expected_issuer: str, accepts: Accepts) -> None:
+    for_this_service = payload["aud"] == expected_issuer
+    for_an_application = payload["aud"] == payload["account"]
+    if not (for_this_service or (accepts is Accepts.EITHER_TOKEN and for_an_application)):
+        raise InvalidToken
+
+
+def _verify_times(payload: Mapping[str, Any], now: int) -> None:
+    if not payload["nbf"] <= now < payload["exp"]:
+        raise InvalidToken

@@ -1,0 +1,26 @@
+"""DynamoDB: the only place that knows keys, attribute names and conditions. Flows talk to `Store`."""
+
+from collections.abc import Callable
+
+from secondstep.aws import DynamoDb
+from secondstep.store.accounts import Accounts
+from secondstep.store.ceremonies import Ceremonies
+from secondstep.store.charges import Charges
+from secondstep.store.database import Database
+from secondstep.store.passwords import PasswordBudgets
+from secondstep.store.sessions import Sessions
+from secondstep.store.signing_keys import SigningKeys
+
+
+class Store:
+    """Everything that is stored, by the idea it serves."""
+
+    def __init__(self, client: DynamoDb, *, state: str, audit: str, pause: Callable[[float], object]) -> None:
+        database = Database(client, state=state, audit=audit, pause=pause)
+        self.together = database.together
+        self.passwords = PasswordBudgets(database)
+        self.charges = Charges(database)
+        self.subscribers = Ceremonies(database)
+        self.sessions = Sessions(database)
+        self.accounts = Accounts(database, self.sessions)
+        self.signing_keys = SigningKeys(database)
