@@ -1,0 +1,51 @@
+# The commands of this project. `make help` lists them; `make local` and `make test` do their own set-up.
+SHELL := /bin/bash
+BIN := .venv/bin
+PORT ?= 3000
+export SAM_CLI_TELEMETRY := 0
+# SAM and cfn-lint want a region and credentials, and never use them here.
+OFFLINE := AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS_KEY=none
+TOOLS := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup local test check e2e build deploy lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
+
+setup:
+	@scripts/setup
+
+local: setup ## serve everything on this machine (PORT=3000, TLS=1 for https, LOG=1 for the functions' logs)
+	@PORT=$(PORT) $(BIN)/python -m local
+
+test: setup ## unit, flow, function and attack tests, with coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m pytest -m "not dynamodb_local and not e2e" --cov --cov-report=term --cov-fail-under=95
+
+check: setup ## types, lint, the template, a build, and every expression on AWS's DynamoDB Local (Java, npm)
+	@scripts/system-packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(OFFLINE) $(BIN)/sam validate --lint
+	@$(MAKE) --no-print-directory build
+	$(BIN)/python -m pytest -m dynamodb_local
+
+e2e: setup ## the README's walks, typed into a shell against a running local cloud
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m e2e
+
+build: setup ## build the deployment's artefacts into .aws-sam
+	$(TOOLS) $(OFFLINE) $(BIN)/sam build --cached
+
+deploy: build ## deploy into your own AWS account (asks for the parameters)
+	$(BIN)/sam deploy --guided --capabilities CAPABILITY_IAM
+
+lock: setup ## resolve the requirements anew, with hashes and without an index address
+	@uv=$$(PATH="$$PATH:$(CURDIR)/.tools/bin" command -v uv); for name in layers/secondstep/requirements requirements-dev; do \
+	  $$uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $$name.in --output-file $$name.txt || exit 1; done
+
+clean: ## remove what was built and installed
+	rm -rf .venv .tools .aws-sam .mypy_cache .ruff_cache .coverage .hypothesis

@@ -1,0 +1,188 @@
+"""The local cloud: moto in this process, with the tables and keys of template.yaml.
+
+Handlers in this process reach it through ordinary boto3 clients without any HTTP. Nothing is kept: all is forgotten
+when it stops.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+from moto.dynamodb.models import dynamodb_backends
+
+from local.atomic import MOTO, TokenMemory, atomic
+from local.template import ACCOUNT, REGION, STACK, Document, Resource, Template
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",  # noqa: S105  moto checks no signature; real ones must never be used
+    "AWS_SESSION_TOKEN": "testing",  # noqa: S105
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+_DROPPED = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS")
+
+
+class Cloud:
+    """Tables and keys of a template, in memory, with the isolation and idempotency that DynamoDB gives.
+
+    One at a time in a process: moto's state is the process's. `environment` is what the functions would be given;
+    it stands in `os.environ` from `start` to `stop`.
+    """
+
+    def __init__(self, template: Template, environment: Mapping[str, str] | None = None) -> None:
+        self.template = template
+        self._overrides = dict(environment or {})
+        self._physical: dict[str, str] = {}
+        self._memory = TokenMemory()
+        self._running = ExitStack()
+        self._stack_exists = False
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> "Cloud":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Create the tables and keys, and put the functions' environment in place."""
+        with ExitStack() as starting:
+            starting.enter_context(_environment(CREDENTIALS, dropped=_DROPPED))
+            starting.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
+            starting.enter_context(atomic(self._memory))
+            starting.enter_context(patch.object(botocore_stubber, "process_request", self._with_stack()))
+            self._create_keys()
+            self._create_tables()
+            functions = self.template.environment(self._physical) | self._overrides
+            starting.enter_context(_environment(functions))
+            self.environment = functions | CREDENTIALS
+            self._running = starting.pop_all()
+
+    def stop(self) -> None:
+        """Forget everything and give the process its environment back."""
+        self._running.close()
+        self._physical.clear()
+        self._memory.forget()
+        self._stack_exists = False
+
+    def forget(self) -> None:
+        """Empty the tables; tables, keys and the stack stay."""
+        with MOTO:
+            for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+                table.items.clear()
+            self._memory.forget()
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the local cloud."""
+        return boto3.client(service, region_name=REGION, config=Config(retries={"total_max_attempts": 1}))  # type: ignore[call-overload]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Return the outputs of the stack, as `describe_stacks` tells them."""
+        return self.template.outputs(self._physical)
+
+    def physical(self, name: str) -> str:
+        """Return what a table or key of the template is called here: `StateTable`, `SealKey.Arn`."""
+        return self._physical[name]
+
+    def _create_keys(self) -> None:
+        kms = self.client("kms")
+        for resource in self.template.of_type("AWS::KMS::Key"):
+            properties = self.template.resolve(resource.properties, self._physical)
+            made = kms.create_key(
+                Description=properties.get("Description", ""),
+                KeySpec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),
+                KeyUsage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
+                Policy=json.dumps(properties["KeyPolicy"]),
+            )["KeyMetadata"]
+            if properties.get("EnableKeyRotation") in (True, "true"):
+                kms.enable_key_rotation(KeyId=made["KeyId"])
+            self._physical |= {resource.logical_id: made["KeyId"], f"{resource.logical_id}.Arn": made["Arn"]}
+        for resource in self.template.of_type("AWS::KMS::Alias"):
+            properties = self.template.resolve(resource.properties, self._physical)
+            kms.create_alias(AliasName=properties["AliasName"], TargetKeyId=properties["TargetKeyId"])
+
+    def _create_tables(self) -> None:
+        dynamodb = self.client("dynamodb")
+        for resource in self.template.of_type("AWS::DynamoDB::Table"):
+            name = str(resource.properties.get("TableName", f"{STACK}-{resource.logical_id}"))
+            properties = self.template.resolve(resource.properties, self._physical)
+            made = dynamodb.create_table(**_create_table(name, properties))["TableDescription"]
+            for call, request in _table_settings(name, properties):
+                getattr(dynamodb, call)(**request)
+            self._physical |= {resource.logical_id: name, f"{resource.logical_id}.Arn": made["TableArn"]}
+
+    def _with_stack(self) -> Callable[[Any], Any]:
+        """Create the stack when somebody asks CloudFormation: loading moto's takes longer than all the rest."""
+        process = botocore_stubber.process_request
+
+        def process_request(request: Any) -> Any:
+            if request.url.startswith("https://cloudformation."):
+                with MOTO:
+                    self._create_stack()
+            return process(request)
+
+        return process_request
+
+    def _create_stack(self) -> None:
+        if self._stack_exists:
+            return
+        self._stack_exists = True  # first: creating it asks CloudFormation
+        outputs = {name: {"Value": value} for name, value in self.outputs.items()}
+        # The tables and keys exist already, so the stack only says their names.
+        template = {"Resources": {}, "Outputs": outputs}
+        self.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+
+
+def resources_of(template: Template) -> list[Resource]:
+    """Return what the local cloud creates: the tables and keys of the template."""
+    return list(template.of_type("AWS::DynamoDB::Table", "AWS::KMS::Key"))
+
+
+_SAME = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "StreamSpecification")
+
+
+def _create_table(name: str, properties: Document) -> Document:
+    """Shape CloudFormation's properties as CreateTable wants them."""
+    request: Document = {"TableName": name} | {key: properties[key] for key in _SAME if key in properties}
+    if sealed := properties.get("SSESpecification"):
+        request["SSESpecification"] = {"Enabled": sealed["SSEEnabled"] in (True, "true")} | {
+            key: sealed[key] for key in ("SSEType", "KMSMasterKeyId") if key in sealed
+        }
+    return request
+
+
+def _table_settings(name: str, properties: Document) -> Iterator[tuple[str, Document]]:
+    if expiry := properties.get("TimeToLiveSpecification"):
+        said = {"Enabled": expiry["Enabled"] in (True, "true"), "AttributeName": expiry["AttributeName"]}
+        yield "update_time_to_live", {"TableName": name, "TimeToLiveSpecification": said}
+    if backup := properties.get("PointInTimeRecoverySpecification"):
+        enabled = backup["PointInTimeRecoveryEnabled"] in (True, "true")
+        said = {"PointInTimeRecoveryEnabled": enabled}
+        yield "update_continuous_backups", {"TableName": name, "PointInTimeRecoverySpecification": said}
+
+
+@contextmanager
+def _environment(values: Mapping[str, str], dropped: tuple[str, ...] = ()) -> Iterator[None]:
+    """Set variables for a while; those that would lead to a real account are taken away meanwhile."""
+    before = {name: os.environ.get(name) for name in (*values, *dropped)}
+    for name in dropped:
+        os.environ.pop(name, None)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

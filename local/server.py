@@ -1,0 +1,92 @@
+"""A threaded HTTP server on the loopback address for a WSGI application, over TLS where it is given a certificate."""
+
+import logging
+import socket
+import ssl
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from local.incoming import SENT_HEADERS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+HOST = "127.0.0.1"
+logger = logging.getLogger("local.server")
+
+
+class PortBusy(Exception):
+    """Another process listens on the port."""
+
+
+def bound(port: int) -> socket.socket:
+    """Take a port of the loopback address (0: any free one); PortBusy where another process has it."""
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((HOST, port))
+        taken.listen(128)
+    except OSError as error:
+        taken.close()
+        raise PortBusy(str(port)) from error
+    return taken
+
+
+class Server:
+    """One application on one bound socket; every request has a thread of its own."""
+
+    def __init__(
+        self, application: "WSGIApplication", taken: socket.socket, certificate: tuple[Path, Path] | None = None
+    ) -> None:
+        self.port: int = taken.getsockname()[1]
+        self._server = make_server(
+            HOST,
+            self.port,
+            application,
+            threaded=True,
+            request_handler=_RequestHandler,
+            fd=taken.detach(),
+        )
+        if certificate is not None:
+            self._secure(certificate)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more requests; those under way end with the process."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _secure(self, certificate: tuple[Path, Path]) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        # The handshake belongs into the request's own thread: browsers open connections that they do not use yet,
+        # and one of those would hold up everybody else.
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._server.ssl_context = context
+
+
+class _RequestHandler(WSGIRequestHandler):
+    """werkzeug's, quiet, with the headers as the client spelt them."""
+
+    server_version = "secondstep-local"
+    sys_version = ""
+    wbufsize = -1  # one packet for head and body: two cost 40 ms each (delayed acknowledgement)
+    disable_nagle_algorithm = True
+
+    def make_environ(self) -> dict[str, Any]:
+        """Add the headers as they were sent; WSGI keeps neither spelling nor repetition."""
+        return super().make_environ() | {SENT_HEADERS: tuple(self.headers.items())}
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
+        """Leave it to `logging`, where LOG=1 shows it."""
+        logger.log(logging.ERROR if type == "error" else logging.INFO, message, *args)
