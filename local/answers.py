@@ -16,8 +16,20 @@ from local.template import Api, Document, GatewayResponse, Route
 REMAPPED = "x-amzn-Remapped-"
 # "Amazon API Gateway important notes": header names that a REST API does not pass on from an integration.
 RENAMED_HEADERS = frozenset(
-    ("authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards")
-    + ("proxy-authenticate", "server", "user-agent", "www-authenticate")
+    (
+        "authorization",
+        "connection",
+        "content-length",
+        "content-md5",
+        "date",
+        "expect",
+        "host",
+        "max-forwards",
+        "proxy-authenticate",
+        "server",
+        "user-agent",
+        "www-authenticate",
+    )
 )
 DROPPED_HEADERS = frozenset(("te", "trailer", "transfer-encoding", "upgrade", "via", "warn"))
 
@@ -69,7 +81,7 @@ def of_gateway(
 def _status(value: Any) -> int:
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:  # noqa: PLR2004
+    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
         raise Malformed
     return value
 
@@ -119,11 +131,9 @@ def _renamed(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     ]
 
 
-def _said(
-    kind: str, responses: Mapping[str, GatewayResponse], default_status: int
-) -> tuple[GatewayResponse, int]:
+def _said(kind: str, responses: Mapping[str, GatewayResponse], default_status: int) -> tuple[GatewayResponse, int]:
     """Find what the template says of a type; DEFAULT_4XX and DEFAULT_5XX speak for the types it leaves out."""
-    family = "DEFAULT_4XX" if default_status < 500 else "DEFAULT_5XX"  # noqa: PLR2004
+    family = "DEFAULT_4XX" if default_status < 500 else "DEFAULT_5XX"
     said = responses.get(kind) or responses.get(family) or GatewayResponse(status=None)
     return said, said.status or default_status
 

@@ -60,9 +60,7 @@ class TokenMemory:
             return run(handler)
         return self._once((handler.current_account, handler.region, token), request, handler, run)
 
-    def _once(
-        self, key: tuple[str, str, str], request: Any, handler: Any, run: Callable[[Any], Reply]
-    ) -> Reply:
+    def _once(self, key: tuple[str, str, str], request: Any, handler: Any, run: Callable[[Any], Reply]) -> Reply:
         self._drop_old()
         # Before the run: moto keeps the request's items by reference and changes them later.
         fingerprint = hashlib.sha256(repr(request).encode()).hexdigest()
@@ -71,7 +69,7 @@ class TokenMemory:
                 raise IdempotentParameterMismatch
             return earlier.reply
         reply = run(handler)
-        if reply[0] == 200:  # noqa: PLR2004  only a success is remembered: a refused one may be sent again
+        if reply[0] == 200:  # only a success is remembered: a refused one may be sent again
             self._served[key] = _Served(fingerprint, reply, self._now() + TOKEN_SECONDS)
         return reply
 

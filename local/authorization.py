@@ -75,9 +75,7 @@ def _as_text(value: Any) -> str:
 def _enforce(policy: Mapping[str, Any], method_arn: str) -> None:
     effects = [one.get("Effect") for one in policy["Statement"] if _applies(one, method_arn)]
     if "Deny" in effects:
-        raise Refused(
-            "ACCESS_DENIED", "User is not authorized to access this resource with an explicit deny"
-        )
+        raise Refused("ACCESS_DENIED", "User is not authorized to access this resource with an explicit deny")
     if "Allow" not in effects:
         raise Refused("ACCESS_DENIED")
 

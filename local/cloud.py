@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 import boto3
@@ -22,8 +22,8 @@ from local.template import ACCOUNT, REGION, STACK, Document, Resource, Template
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",  # noqa: S105  moto checks no signature; real ones must never be used
-    "AWS_SESSION_TOKEN": "testing",  # noqa: S105
+    "AWS_SECRET_ACCESS_KEY": "testing",  # moto checks no signature; real ones must never be used
+    "AWS_SESSION_TOKEN": "testing",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
 }
@@ -46,7 +46,7 @@ class Cloud:
         self._stack_exists = False
         self.environment: dict[str, str] = {}
 
-    def __enter__(self) -> "Cloud":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

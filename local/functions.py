@@ -98,5 +98,3 @@ def _imported(function: Function) -> Handler:
         ) from error
     handler: Handler = getattr(module, function.handler.rpartition(".")[2])
     return handler
-
-

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 class Gateway:
     """The deployed routes, and nothing else."""
 
-    def __init__(
-        self, template: Template, functions: Functions, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, template: Template, functions: Functions, clock: Callable[[], float] = time.time) -> None:
         self.api: Api = template.api()
         self._functions = functions
         self._clock = clock

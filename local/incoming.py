@@ -26,8 +26,20 @@ type Headers = tuple[tuple[str, str], ...]
 
 # Between client and gateway only, so no function sees them.
 _HOP_BY_HOP = frozenset(
-    ("connection", "content-length", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization")
-    + ("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-amzn-trace-id")
+    (
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-amzn-trace-id",
+    )
 )
 
 
@@ -113,8 +125,7 @@ def request_context(request: Incoming, api: Api, route: Route | None) -> Documen
         "domainName": host,
         "domainPrefix": host.partition(".")[0],
         "requestId": request.request_id,
-        "identity": dict.fromkeys(_IDENTITY)
-        | {"sourceIp": request.source, "userAgent": request.header("User-Agent")},
+        "identity": dict.fromkeys(_IDENTITY) | {"sourceIp": request.source, "userAgent": request.header("User-Agent")},
         "apiId": API_ID,
     }
 
@@ -126,10 +137,20 @@ def media_type_matches(binary_media_types: Iterable[str], media_type: str) -> bo
     return any(re.fullmatch(pattern, bare) for pattern in patterns)
 
 
-_IDENTITY = (
-    "cognitoIdentityPoolId accountId cognitoIdentityId caller sourceIp principalOrgId accessKey"
-    " cognitoAuthenticationType cognitoAuthenticationProvider userArn userAgent user"
-).split()
+_IDENTITY = [
+    "cognitoIdentityPoolId",
+    "accountId",
+    "cognitoIdentityId",
+    "caller",
+    "sourceIp",
+    "principalOrgId",
+    "accessKey",
+    "cognitoAuthenticationType",
+    "cognitoAuthenticationProvider",
+    "userArn",
+    "userAgent",
+    "user",
+]
 
 
 def _target(environ: Mapping[str, Any]) -> str:
@@ -185,5 +206,3 @@ def _text(request: Incoming, api: Api) -> tuple[str | None, bool]:
     if media_type_matches(api.binary_media_types, request.header("Content-Type") or ""):
         return base64.b64encode(request.body).decode("ascii"), True
     return request.body.decode("utf-8", "replace"), False
-
-

@@ -69,9 +69,7 @@ class Server:
         context.load_cert_chain(*certificate)
         # The handshake belongs into the request's own thread: browsers open connections that they do not use yet,
         # and one of those would hold up everybody else.
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._server.ssl_context = context
 
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yaml"
 REGION = "eu-west-1"
@@ -117,8 +120,6 @@ class Template:
     @classmethod
     def load(cls, path: Path = TEMPLATE, parameters: Mapping[str, str] | None = None) -> "Template":
         """Read a SAM template; a parameter that is not given has the template's default."""
-        from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415  half a second, only where needed
-
         if not path.is_file():
             raise TemplateError(f"{path.name} is missing: run this from a complete checkout.")
         return cls(yaml_parse(path.read_text("utf-8")), parameters)
@@ -355,23 +356,19 @@ def _parameters(source: Document, given: Mapping[str, str]) -> Document:
     }
 
 
+class _NoManagedPolicies:
+    """The roles are not acted out, so nobody has to ask IAM for the names of AWS's own policies."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
 def _translate(source: Document, parameters: Document) -> Document:
-    from samtranslator.translator.managed_policy_translator import (  # noqa: PLC0415  half a second
-        ManagedPolicyLoader,
-    )
-    from samtranslator.translator.transform import transform  # noqa: PLC0415  with the line above
-
-    class NoManagedPolicies(ManagedPolicyLoader):
-        """The roles are not acted out, so nobody has to ask IAM for the names of AWS's own policies."""
-
-        def load(self) -> dict[str, str]:
-            return {}
-
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks for the partition of a region
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature switches
     packaged = _packaged(source)
     flat = {name: ",".join(one) if isinstance(one, list) else one for name, one in parameters.items()}
-    document: Document = transform(packaged, flat, NoManagedPolicies(None))
+    document: Document = transform(packaged, flat, _NoManagedPolicies())
     return document
 
 

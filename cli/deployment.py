@@ -1,0 +1,81 @@
+"""The deployment that the command works on: its tables by the stack's outputs, and who is asking.
+
+`AWS_ENDPOINT_URL` leads to the local cloud instead; it answers as a deployment does.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from secondstep.aws import AwsError
+from secondstep.boto3_client import Boto3DynamoDb
+from secondstep.context import RequestContext
+from secondstep.store import Store
+from secondstep.subscriber import new_id
+
+
+class DeploymentError(Exception):
+    """The deployment cannot be reached or used; the message is a sentence for the operator."""
+
+
+class Deployment(NamedTuple):
+    """A store of the deployment, and the ARN that its audit will name."""
+
+    store: Store
+    operator_arn: str
+
+    def context(self) -> RequestContext:
+        """Return the context of one command: its time, and a request id to find it by."""
+        moment = time.time()
+        return RequestContext(
+            now=int(moment),
+            milliseconds=int(moment * 1000),
+            source="secondstep",
+            charged_address=None,
+            request_id=f"cli-{new_id()}",
+            issuer="",
+        )
+
+
+def find(stack: str, region: str | None) -> Deployment:
+    """Return the deployment of a stack, by its outputs; DeploymentError says what is missing."""
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
+    if session.region_name is None:
+        raise DeploymentError("No region is set: give --region, or set AWS_REGION.")
+    with _explained(stack):
+        found = session.client("cloudformation").describe_stacks(StackName=stack)
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0].get("Outputs", [])}
+        arn = session.client("sts").get_caller_identity()["Arn"]
+    try:
+        state, audit = outputs["StateTable"], outputs["AuditTable"]
+    except KeyError as missing:
+        raise DeploymentError(f"The stack {stack} has no output {missing}. Is it a Secondstep?") from missing
+    store = Store(Boto3DynamoDb(session.region_name), state=state, audit=audit, pause=time.sleep)
+    return Deployment(store, arn)
+
+
+@contextmanager
+def _explained(stack: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        if code == "ValidationError":
+            raise DeploymentError(f"There is no stack {stack} here. Give its name with --stack.") from refused
+        raise DeploymentError(f"AWS refused: {code}. Which credentials are in force?") from refused
+    except BotoCoreError as fault:
+        raise DeploymentError(f"AWS could not be asked: {fault}") from fault
+
+
+@contextmanager
+def explained_writes() -> Iterator[None]:
+    """Turn a defect of the deployment (a right that is missing) into a sentence."""
+    try:
+        yield
+    except AwsError as refused:
+        raise DeploymentError(f"AWS refused the write: {refused}. Which credentials are in force?") from refused
