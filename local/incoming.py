@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from local.server import SENT_HEADERS
 from local.template import ACCOUNT, API_ID, Api, Document, Route
 
 MAX_BODY = 10 * 1024 * 1024  # "Payload size: 10 MB", quotas of API Gateway
-SENT_HEADERS = "local.headers"  # environ key: the headers with the client's spelling
 
 type Headers = tuple[tuple[str, str], ...]
 

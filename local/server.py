@@ -1,5 +1,6 @@
 """A threaded HTTP server on the loopback address for a WSGI application, over TLS where it is given a certificate."""
 
+import errno
 import logging
 import socket
 import ssl
@@ -9,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from local.incoming import SENT_HEADERS
-
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 HOST = "127.0.0.1"
+SENT_HEADERS = "local.headers"  # environ key: the headers as the client spelt and repeated them
 logger = logging.getLogger("local.server")
 
 
@@ -22,8 +22,12 @@ class PortBusy(Exception):
     """Another process listens on the port."""
 
 
+class PortRefused(Exception):
+    """The system does not give the port away."""
+
+
 def bound(port: int) -> socket.socket:
-    """Take a port of the loopback address (0: any free one); PortBusy where another process has it."""
+    """Take a port of the loopback address (0: any free one); PortBusy or PortRefused where it cannot be had."""
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -31,6 +35,8 @@ def bound(port: int) -> socket.socket:
         taken.listen(128)
     except OSError as error:
         taken.close()
+        if error.errno != errno.EADDRINUSE:
+            raise PortRefused(f"Port {port} cannot be taken: {error.strerror}.") from error
         raise PortBusy(str(port)) from error
     return taken
 

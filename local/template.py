@@ -134,7 +134,9 @@ class Template:
         """Return the API: exactly one, as a deployment has it."""
         apis = list(self.of_type("AWS::ApiGateway::RestApi"))
         stages = list(self.of_type("AWS::ApiGateway::Stage"))
-        if len(apis) != 1 or len(stages) != 1:
+        # Without OpenApiVersion SAM lets the deployment make a second stage, a door without throttles and log.
+        extra = [one for one in self.of_type("AWS::ApiGateway::Deployment") if "StageName" in one.properties]
+        if len(apis) != 1 or len(stages) != 1 or extra:
             raise TemplateError("template.yaml must have exactly one REST API with exactly one stage.")
         body: Document = apis[0].properties["Body"]
         return Api(

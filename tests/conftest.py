@@ -1,8 +1,9 @@
 """One local cloud for the whole run; each test meets it empty, with a fresh clock and one signing key."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -14,8 +15,8 @@ from local.template import TEMPLATE, Template
 from secondstep import wiring
 from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.settings import Settings
-from secondstep.store.codec import encode_item
 from secondstep.store.signing_keys import SealedSigningKey, _item
+from tests import dynamodb_local
 from tests.recording import RecordedDynamoDb, RecordedKms, Recorder
 from tests.service import Person, Service
 
@@ -39,41 +40,59 @@ def cloud(template: Template) -> Iterator[Cloud]:
         yield started
 
 
-@pytest.fixture(scope="session")
-def _clients(cloud: Cloud) -> tuple[Boto3DynamoDb, Boto3Kms]:
-    return Boto3DynamoDb(os.environ["AWS_REGION"]), Boto3Kms(os.environ["AWS_REGION"])
+class Database(NamedTuple):
+    """DynamoDB under test: a plain client to look with, the service's own client, and how to empty it."""
+
+    client: Any
+    adapter: Boto3DynamoDb
+    empty: Callable[[], None]
 
 
 @pytest.fixture(scope="session")
-def _signing_key(cloud: Cloud, _clients: tuple[Boto3DynamoDb, Boto3Kms]) -> SealedSigningKey:
-    services = wiring.build(Settings.from_environment(os.environ), dynamodb=_clients[0], kms=_clients[1])
+def database(cloud: Cloud, template: Template) -> Iterator[Database]:
+    """Return moto behind its lock, or with DYNAMODB_LOCAL=1 AWS's own DynamoDB Local, for the very same tests."""
+    region = os.environ["AWS_REGION"]
+    if not os.environ.get("DYNAMODB_LOCAL"):
+        yield Database(cloud.client("dynamodb"), Boto3DynamoDb(region), cloud.forget)
+        return
+    with dynamodb_local.dynamodb_local() as endpoint, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        client = dynamodb_local.client(endpoint)
+        dynamodb_local.create_tables(client, template)
+        yield Database(client, Boto3DynamoDb(region), lambda: dynamodb_local.empty_tables(client))
+
+
+@pytest.fixture(scope="session")
+def _kms(cloud: Cloud) -> Boto3Kms:
+    return Boto3Kms(os.environ["AWS_REGION"])
+
+
+@pytest.fixture(scope="session")
+def _signing_key(database: Database, _kms: Boto3Kms) -> SealedSigningKey:
+    services = wiring.build(Settings.from_environment(os.environ), dynamodb=database.adapter, kms=_kms)
     return services.rotation.make(made_at=0, signs_from=0)
 
 
 @pytest.fixture
 def service(
-    template: Template,
-    cloud: Cloud,
-    _clients: tuple[Boto3DynamoDb, Boto3Kms],
-    _signing_key: SealedSigningKey,
+    template: Template, cloud: Cloud, database: Database, _kms: Boto3Kms, _signing_key: SealedSigningKey
 ) -> Iterator[Service]:
     """Return the service with empty tables, one signing key and the account `acme`."""
-    cloud.forget()
+    database.empty()
     clock, recorder = LocalClock(), Recorder()
     services = wiring.build(
         Settings.from_environment(os.environ),
         clock=clock,
         pause=lambda _: None,
-        dynamodb=RecordedDynamoDb(_clients[0], recorder),
-        kms=RecordedKms(_clients[1], recorder),
+        dynamodb=RecordedDynamoDb(database.adapter, recorder),
+        kms=RecordedKms(_kms, recorder),
     )
     wiring.install(services)
     gateway = Gateway(template, Functions(template), clock)
-    made = Service(cloud, gateway, services, clock, recorder)
-    made.cloud.client("dynamodb").put_item(
-        TableName=services.settings.state_table, Item=encode_item(_item(_signing_key))
-    )
+    made = Service(cloud, database.client, gateway, services, clock, recorder)
+    made.put(_item(_signing_key))
     made.account()
+    recorder.clear()
     yield made
     wiring.install(None)
 

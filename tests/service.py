@@ -68,14 +68,20 @@ class Service:
     """What the tests call, and what they look at afterwards."""
 
     def __init__(
-        self, cloud: Cloud, gateway: Gateway, services: Services, clock: LocalClock, recorder: Recorder
+        self,
+        cloud: Cloud,
+        dynamodb: Any,
+        gateway: Gateway,
+        services: Services,
+        clock: LocalClock,
+        recorder: Recorder,
     ) -> None:
         self.cloud = cloud
         self.services = services
         self.clock = clock
         self.recorder = recorder
         self.gateway = gateway
-        self._dynamodb = cloud.client("dynamodb")
+        self._dynamodb = dynamodb
 
     # --- as a caller
 
@@ -166,7 +172,7 @@ class Service:
     def account(self, account: str = ACCOUNT, **policy: Any) -> None:
         """Write an account with a policy."""
         stored = msgspec.to_builtins(Policy(**{"display_name": "Acme Support", **policy}), str_keys=True)
-        self._put(account_key(account) | {"policy": stored, "version": 1, "created_at": self.now()})
+        self.put(account_key(account) | {"policy": stored, "version": 1, "created_at": self.now()})
         self.services.store.accounts._policies.clear()
 
     def person(self, login_name: str = "agent", *, account: str = ACCOUNT, **changes: Any) -> Person:
@@ -186,7 +192,7 @@ class Service:
                 **changes,
             }
         )
-        self._put(subscriber_item(record))
+        self.put(subscriber_item(record))
         return Person(identity, record.sub, new_secret(), [])
 
     def bound_person(self, login_name: str = "enrolled", *, authenticators: int = 1, **changes: Any) -> Person:
@@ -212,7 +218,7 @@ class Service:
             it = self._authenticator(record, each, used_at=self.now() - 3600 - number)
             bound[it.id] = it
         record = msgspec.structs.replace(record, authenticators=bound, **changes)
-        self._put(subscriber_item(record))
+        self.put(subscriber_item(record))
         return Person(identity, sub, secret, codes)
 
     def bound_admin(self, login_name: str = "boss", **changes: Any) -> Person:
@@ -232,7 +238,8 @@ class Service:
 
     # --- what is stored
 
-    def _put(self, item: dict[str, Any]) -> None:
+    def put(self, item: dict[str, Any]) -> None:
+        """Write an item of State as it is."""
         self._dynamodb.put_item(TableName=self.services.settings.state_table, Item=encode_item(item))
 
     def item(self, person: Person) -> dict[str, Any]:
@@ -250,7 +257,7 @@ class Service:
 
     def change(self, person: Person, **changes: Any) -> None:
         """Write a changed record."""
-        self._put(subscriber_item(msgspec.structs.replace(self.record(person), **changes)))
+        self.put(subscriber_item(msgspec.structs.replace(self.record(person), **changes)))
 
     def state(self) -> list[dict[str, Any]]:
         """Return all items of State."""

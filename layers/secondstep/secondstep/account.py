@@ -1,8 +1,10 @@
 """The account (the manual's brand) and its policy, as data."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class EnrollmentTicket(StrEnum):
@@ -48,10 +50,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     enrollment_ticket: EnrollmentTicket = EnrollmentTicket.AFTER_RESET
     otp_issuer: str = ""
     apps: tuple[App, ...] = RECOMMENDED_APPS
-    tolerance_steps: int = 1
-    session_hours: int = 12
-    idle_minutes: int = 60
-    invitation_hours: int = 72
+    tolerance_steps: Annotated[int, Meta(ge=0, le=1)] = 1
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 12
+    idle_minutes: Annotated[int, Meta(ge=20, le=60)] = 60
+    invitation_hours: Annotated[int, Meta(ge=24, le=168)] = 72
 
     def issuer_for(self, account: str) -> str:
         """Return the name that authenticator apps show beside the code."""

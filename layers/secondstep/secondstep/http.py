@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
+from secondstep.aws import AwsRefused
 from secondstep.bearer import ActingAdmin, from_authorizer_context, verify
 from secondstep.context import RequestContext
 from secondstep.contract import Request, Route
@@ -295,8 +296,8 @@ def log_defect() -> None:
     """Log the kind and the place of an exception that nobody expected; never its message, which may hold a secret."""
     kind, raised, trace = sys.exc_info()
     places = [f"{each.filename.rpartition('/')[2]}:{each.lineno} {each.name}" for each in traceback.extract_tb(trace)]
-    causes = type(raised.__cause__).__name__ if raised and raised.__cause__ else None
-    logger.error("defect", kind=kind.__name__ if kind else "?", cause=causes, places=places[-6:])
+    refusal = str(raised) if isinstance(raised, AwsRefused) else None  # AWS's error code: which right is missing
+    logger.error("defect", kind=kind.__name__ if kind else "?", refusal=refusal, places=places[-6:])
 
 
 def _report(event: dict[str, Any], answer: dict[str, Any]) -> None:

@@ -35,6 +35,8 @@ def invite(wanted: InviteRequest, actor: ActingAdmin, *, store: Store, context: 
     max_age = PRIVILEGE_MAX_AGE_SECONDS if role is Role.ADMIN else WRITE_MAX_AGE_SECONDS
     actor.require_recent(max_age, context.now)
     identity = Identity.parse(account=actor.account, login_name=canonical_login_name(wanted.login_name))
+    if identity.login_name == actor.person.login_name:  # a transaction may not name one item twice
+        raise Conflict("The login name is taken.")
     policy = store.accounts.policy(actor.account, context.now)
     text, ticket = tickets.issue(now=context.now, ttl_seconds=policy.invitation_hours * 60 * 60)
     invited = invited_subscriber(identity, role, policy, ticket, context.now, wanted)

@@ -293,7 +293,7 @@ class Ceremonies:
     def record(self, *events: Event) -> None:
         """Append audit events, all or none; the reply leaves after the record (promise 7)."""
         if len(events) == 1:
-            self._database.put(NewItem(event_item(events[0])), self._database.audit)
+            self._database.append(NewItem(event_item(events[0])))
         else:
             self._database.commit(*(self._recorded(each) for each in events))
 

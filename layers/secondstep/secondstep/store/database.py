@@ -89,14 +89,17 @@ class Database:
             raise Refused(0, decode_item(refused.item) if refused.item else None) from refused
         return decode_item(answer["Attributes"])
 
-    def put(self, new: NewItem, table: str | None = None) -> None:
-        """Write an item that must not exist yet; Refused where it does."""
+    def append(self, event: NewItem) -> None:
+        """Write an audit event; one that stands there already is the SDK's repeat of this very write.
+
+        Its key is random, so nobody else can have written it.
+        """
         try:
-            self.client.put_item(**new.as_put(table or self.state))
+            self.client.put_item(**event.as_put(self.audit))
         except AwsUnavailable as fault:
             raise Unavailable from fault
-        except ConditionFailed as refused:
-            raise Refused(0, decode_item(refused.item) if refused.item else None) from refused
+        except ConditionFailed:
+            return
 
     def changed(self, write: Write) -> Part:
         """Return a transaction's part that changes an item of State, or checks it where it changes nothing."""
