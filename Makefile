@@ -8,7 +8,7 @@ OFFLINE := AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS
 TOOLS := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test check e2e build deploy lock clean
+.PHONY: help setup local test check e2e mutations build deploy lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 16
@@ -36,6 +36,9 @@ check: setup ## types, lint, the template, a build, and every expression on AWS'
 e2e: setup ## the README's walks, typed into a shell against a running local cloud
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m e2e
+
+mutations: setup ## break one guard at a time; every time a test must turn red (10 minutes)
+	@$(BIN)/python -m tests.mutations
 
 build: setup ## build the deployment's artefacts into .aws-sam
 	$(TOOLS) $(OFFLINE) $(BIN)/sam build --cached

@@ -1,4 +1,4 @@
-"""AWS's own DynamoDB Local, as a second opinion on every expression and every race (moto accepts more than it should)."""
+"""AWS's own DynamoDB Local: a second opinion on every expression and every race, for moto accepts too much."""
 
 import os
 import socket

@@ -1,5 +1,6 @@
-"""The budget of AWS calls (storage.md), counted and asserted; `-s` prints the table. Warm: policy and key are cached."""
+"""The budget of AWS calls, counted and asserted; `-s` prints the table. Warm: policy and signing key are cached."""
 
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ def _counted(service: Service, name: str, act: Callable[[], object]) -> Budget:
     service.recorder.clear()
     act()
     found = Budget(service.recorder.round_trips, len(service.recorder.dynamodb), service.recorder.kms)
-    print(f"{name:45} {found.round_trips} · {found.calls}  {' '.join(found.kms) or '-'}")
+    sys.stdout.write(f"{name:45} {found.round_trips} · {found.calls}  {' '.join(found.kms) or '-'}\n")
     return found
 
 
@@ -158,8 +159,10 @@ def _value_size(value: object) -> int:
             return 3 + sum(len(each) for each in value)
         case dict():
             return 3 + sum(len(name.encode()) + _value_size(each) + 1 for name, each in value.items())
+        case list():
+            return 3 + sum(_value_size(each) + 1 for each in value)
         case _:
-            return 3 + sum(_value_size(each) + 1 for each in value)  # type: ignore[attr-defined]
+            raise TypeError(type(value).__name__)
 
 
 def test_the_size_is_counted_as_dynamodb_counts_it() -> None:

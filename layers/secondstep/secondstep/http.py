@@ -98,14 +98,7 @@ class App:
         def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
             def answer() -> Response[str]:
                 event = self._resolver.current_event.raw_event
-                environment = services()
-                call = Call(
-                    body=parse_body(event, takes),
-                    context=request_context(event, environment),
-                    services=environment,
-                    event=event,
-                )
-                return _success(route, function(call))
+                return _guarded(lambda: _success(route, function(_call(event, takes))), event)
 
             self._resolver.route(route.path, method=route.method)(answer)
             return function
@@ -118,20 +111,13 @@ class App:
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
-        try:
-            answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
-        except ServiceError as refused:
-            answer = _answer(_problem(refused, event))
-        except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
-            log_defect()
-            answer = _answer(_problem(InternalError(), event))
+        answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
         self._add_cors(answer, event)
         _report(event, answer)
         return answer
 
-    @staticmethod
-    def _unknown_route(_: Exception) -> NoReturn:
-        raise NotFound
+    def _unknown_route(self, _: Exception) -> Response[str]:
+        return _problem(NotFound(), self._resolver.current_event.raw_event)
 
     @staticmethod
     def _add_cors(answer: dict[str, Any], event: dict[str, Any]) -> None:
@@ -148,6 +134,27 @@ class App:
             headers["Access-Control-Allow-Methods"] = ["GET, POST, OPTIONS"]
             headers["Access-Control-Allow-Headers"] = ["Authorization, Content-Type"]
             headers["Access-Control-Max-Age"] = ["600"]
+
+
+def _call[Body: Request](event: dict[str, Any], takes: type[Body]) -> Call[Body]:
+    environment = services()
+    return Call(
+        body=parse_body(event, takes),
+        context=request_context(event, environment),
+        services=environment,
+        event=event,
+    )
+
+
+def _guarded(answer: Callable[[], Response[str]], event: dict[str, Any]) -> Response[str]:
+    """Turn what was raised into a problem, before Powertools sees it: it would log the message and the trace."""
+    try:
+        return answer()
+    except ServiceError as refused:
+        return _problem(refused, event)
+    except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
+        log_defect()
+        return _problem(InternalError(), event)
 
 
 def services_settings() -> Settings:
@@ -256,8 +263,8 @@ def _respond(status: int, body: str | None, headers: dict[str, str]) -> Response
     return Response(status_code=status, body=body, headers={**SECURITY_HEADERS, **content, **headers})
 
 
-def _problem(refused: ServiceError, event: dict[str, Any]) -> dict[str, Any]:
-    """Return status, headers and body of a refusal (RFC 9457)."""
+def _problem(refused: ServiceError, event: dict[str, Any]) -> Response[str]:
+    """Return the answer to a refusal (RFC 9457)."""
     members = refused.members()
     document = {
         "type": f"urn:secondstep:problem:{refused.code}",
@@ -268,12 +275,12 @@ def _problem(refused: ServiceError, event: dict[str, Any]) -> dict[str, Any]:
         "request_id": (event.get("requestContext") or {}).get("requestId") or "unknown",
         **members,
     }
-    headers = {**SECURITY_HEADERS, "Content-Type": "application/problem+json"}
+    headers = {"Content-Type": "application/problem+json"}
     if "retry_after" in members:
         headers["Retry-After"] = str(members["retry_after"])
     if refused.status == _UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge_header(refused)
-    return {"status": refused.status, "headers": headers, "document": document}
+    return _respond(refused.status, msgspec.json.encode(document).decode(), headers)
 
 
 def _challenge_header(refused: ServiceError) -> str:
@@ -281,15 +288,6 @@ def _challenge_header(refused: ServiceError) -> str:
     if isinstance(refused, StepUpRequired):
         return f'Bearer error="insufficient_user_authentication", max_age="{refused.max_age}"'
     return 'Bearer error="invalid_token"' if isinstance(refused, InvalidToken) else "Bearer"
-
-
-def _answer(problem: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "statusCode": problem["status"],
-        "multiValueHeaders": {name: [value] for name, value in problem["headers"].items()},
-        "body": msgspec.json.encode(problem["document"]).decode(),
-        "isBase64Encoded": False,
-    }
 
 
 def log_defect() -> None:

@@ -1,0 +1,240 @@
+"""Break the service by hand, one guard at a time, and see a test turn red (`make mutations`).
+
+Each mutation is a text that is replaced in a copy of the tree; the suite must fail there. A mutation whose text is not
+found any more fails loudly: it would prove nothing.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "layers/secondstep/secondstep"
+SUITES = ("tests/unit", "tests/flows", "tests/attacks")
+
+
+class Mutation(NamedTuple):
+    """What is broken, where, and how."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+MUTATIONS = (
+    Mutation(
+        "drop last_step <",
+        f"{PACKAGE}/store/ceremonies.py",
+        ".require(below(last_step, step)).set(last_step, step)",
+        ".set(last_step, step)",
+    ),
+    Mutation(
+        "drop epoch = in an accept",
+        f"{PACKAGE}/store/ceremonies.py",
+        "return write.require(ITEM_EXISTS, epoch_is(subscriber.epoch), IS_ACTIVE)",
+        "return write.require(ITEM_EXISTS, IS_ACTIVE)",
+    ),
+    Mutation(
+        "drop epoch = in a challenge's gate",
+        f"{PACKAGE}/store/conditions.py",
+        "        same(challenge_path(key, C_EPOCH), (EPOCH,)),\n",
+        "",
+    ),
+    Mutation(
+        "check first, charge afterwards: the check reads, nothing is paid before it",
+        f"{PACKAGE}/store/charges.py",
+        "return Charge(charge_id, subscriber_record(self._database.update(write)))",
+        "held = subscriber_record(self._database.get(subscriber_key(subscriber_hash)) or {})\n"
+        "                gate.refuse(held)\n"
+        "                budget.refuse_drained(held, now)\n"
+        "                return Charge(charge_id, held)",
+    ),
+    Mutation(
+        "success refills the window",
+        f"{PACKAGE}/store/ceremonies.py",
+        "return write.remove(*CODES.paths(charge.id))",
+        'return write.set(("br",), {}).set(("bd",), {})',
+    ),
+    Mutation(
+        "accept another purpose",
+        f"{PACKAGE}/store/conditions.py",
+        "        one_of(challenge_path(key, C_PURPOSE), sorted(each.value for each in purposes)),\n",
+        "",
+    ),
+    Mutation(
+        "compare codes, not steps",
+        f"{PACKAGE}/authenticators/totp.py",
+        "if step in near and step > last_step]",
+        "if step in near]",
+    ),
+    Mutation(
+        "a fault of the key counts as a wrong code",
+        f"{PACKAGE}/evaluation.py",
+        "        secret = seal_key.open(authenticator.sealed_secret, charge.subscriber, authenticator.id)\n",
+        "        try:\n"
+        "            secret = seal_key.open(authenticator.sealed_secret, charge.subscriber, authenticator.id)\n"
+        "        except Exception:\n"
+        "            continue\n",
+    ),
+    Mutation(
+        "a corrupt policy asks for no factor",
+        f"{PACKAGE}/store/accounts.py",
+        "return Policy()  #",
+        "return Policy(mfa_required=False)  #",
+    ),
+    Mutation(
+        "leave expiry to TTL",
+        f"{PACKAGE}/store/conditions.py",
+        "        above(challenge_path(key, C_EXPIRES), now),\n",
+        "",
+    ),
+    Mutation(
+        "count by challenge only",
+        f"{PACKAGE}/store/charges.py",
+        "fewer_than((attribute,), window.limit + len(gone))",
+        "fewer_than((attribute,), 10**6)",
+    ),
+    Mutation(
+        "count in a row is not limited",
+        f"{PACKAGE}/store/charges.py",
+        "write.require(below((RUN,), MOST_IN_A_ROW)).add((RUN,), 1)",
+        "write.add((RUN,), 1)",
+    ),
+    Mutation(
+        "tries of a challenge are not limited",
+        f"{PACKAGE}/store/conditions.py",
+        "        above(challenge_path(key, C_TRIES), 0),\n",
+        "",
+    ),
+    Mutation(
+        "skip the dummy hash",
+        f"{PACKAGE}/authenticators/password.py",
+        "    try:\n        _HASHER.verify(stored_hash or _DECOY_HASH",
+        "    if stored_hash is None:\n        return False\n"
+        "    try:\n        _HASHER.verify(stored_hash or _DECOY_HASH",
+    ),
+    Mutation(
+        "a binding may replace another",
+        f"{PACKAGE}/store/ceremonies.py",
+        "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now), not_bound())",
+        "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now))",
+    ),
+    Mutation(
+        "the challenge is not spent",
+        f"{PACKAGE}/store/ceremonies.py",
+        "        write.require(*challenge_stands(spent.key, now)).remove(challenge_path(spent.key))\n"
+        "        write.set((LAST_LOGIN_AT,), now)\n"
+        "        self._commit(write, self._created(session), self._recorded(event))\n\n"
+        "    def code_burned",
+        "        write.set((LAST_LOGIN_AT,), now)\n"
+        "        self._commit(write, self._created(session), self._recorded(event))\n\n"
+        "    def code_burned",
+    ),
+    Mutation(
+        "the actor is not checked in the admin's transaction",
+        f"{PACKAGE}/store/accounts.py",
+        "self._database.commit(change, *self._sessions.still_admin(actor), self._recorded(event))",
+        "self._database.commit(change, self._recorded(event))",
+    ),
+    Mutation(
+        "an application's token opens this service",
+        f"{PACKAGE}/session.py",
+        "(accepts is Accepts.EITHER_TOKEN and for_an_application)",
+        "for_an_application",
+    ),
+    Mutation(
+        "a refresh does not check the subscriber",
+        f"{PACKAGE}/store/sessions.py",
+        "self._database.commit(self._database.changed(write), alive_part)",
+        "self._database.commit(self._database.changed(write))",
+    ),
+    Mutation(
+        "a recovery code is not removed",
+        f"{PACKAGE}/store/ceremonies.py",
+        "return write.take_from_set((CODE_SET,), code_hash).remove(*RECOVERY_CODES.paths(charge.id))",
+        "return write.remove(*RECOVERY_CODES.paths(charge.id))",
+    ),
+    Mutation(
+        "ticketed needs no ticket",
+        f"{PACKAGE}/flows/enrollment.py",
+        "if presented_ticket is None and subscriber.enrollment is not Enrollment.TICKETED:",
+        "if presented_ticket is None:",
+    ),
+    Mutation(
+        "a reused refresh token is only refused",
+        f"{PACKAGE}/flows/session.py",
+        "        store.sessions.end(session, event)\n        raise InvalidToken\n",
+        "        raise InvalidToken\n",
+    ),
+    Mutation(
+        "a lost reply counts as refused",
+        f"{PACKAGE}/store/charges.py",
+        "            if held and any(",
+        "            if False and held and any(",
+    ),
+    Mutation(
+        "an unknown outcome counts as done",
+        f"{PACKAGE}/store/database.py",
+        "            except AwsUnavailable as fault:\n                raise Unavailable from fault\n"
+        "            except TransactionCancelled",
+        "            except AwsUnavailable:\n                return\n            except TransactionCancelled",
+    ),
+    Mutation(
+        "a future step's drift is told at once",
+        f"{PACKAGE}/explanation.py",
+        "if before is None or not _confirms(seen, before):",
+        "if before is not None and not _confirms(seen, before):",
+    ),
+    Mutation(
+        "anybody resets themselves",
+        f"{PACKAGE}/flows/reset.py",
+        "if actor.subject.sub == actor.person.sub:",
+        "if False:",
+    ),
+)
+
+
+def main() -> int:
+    """Apply each mutation in turn; return the number that no test noticed."""
+    wanted = sys.argv[1:]
+    survived = [each for each in MUTATIONS if not wanted or any(w in each.name for w in wanted) if _survives(each)]
+    sys.stdout.write(f"{len(survived)} of {len(MUTATIONS)} mutations survived\n")
+    return len(survived)
+
+
+def _survives(mutation: Mutation) -> bool:
+    with tempfile.TemporaryDirectory() as place:
+        tree = Path(place) / "tree"
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", ".tools", ".aws-sam", "__pycache__"))
+        broken = tree / mutation.file
+        text = broken.read_text("utf-8")
+        if text.count(mutation.before) != 1:
+            sys.stdout.write(f"NOT FOUND  {mutation.name}\n")
+            return True
+        broken.write_text(text.replace(mutation.before, mutation.after), "utf-8")
+        return _is_green(tree, mutation)
+
+
+def _is_green(tree: Path, mutation: Mutation) -> bool:
+    """Run the suites on the broken tree; the first red test ends the run and is named."""
+    command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-q", *SUITES]
+    environment = {"PYTHONPATH": f"{tree}/layers/secondstep:{tree}", "PATH": "/usr/bin:/bin", "HOME": place_of(tree)}
+    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    red = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    verdict = red[0].partition(" - ")[0] if red else "SURVIVED"
+    sys.stdout.write(f"{verdict}  <-  {mutation.name}\n")
+    sys.stdout.flush()
+    return ran.returncode == 0
+
+
+def place_of(tree: Path) -> str:
+    """Return a home for the run that is thrown away with the tree."""
+    return str(tree.parent)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
