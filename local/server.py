@@ -91,6 +91,6 @@ class _RequestHandler(WSGIRequestHandler):
         """Add the headers as they were sent; WSGI keeps neither spelling nor repetition."""
         return super().make_environ() | {SENT_HEADERS: tuple(self.headers.items())}
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
-        """Leave it to `logging`, where LOG=1 shows it."""
-        logger.log(logging.ERROR if type == "error" else logging.INFO, message, *args)
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002  werkzeug's name
+        """Leave it to `logging`, where LOG=1 shows it: requests, and clients that break off or distrust TLS."""
+        logger.info(message, *args)
