@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from secondstep.aws import AwsError
@@ -17,6 +18,10 @@ from secondstep.boto3_client import Boto3DynamoDb
 from secondstep.context import RequestContext
 from secondstep.store import Store
 from secondstep.subscriber import new_id
+
+
+# An operator waits at a terminal: two attempts, then a sentence.
+_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 class DeploymentError(Exception):
@@ -48,9 +53,9 @@ def find(stack: str, region: str | None) -> Deployment:
     if session.region_name is None:
         raise DeploymentError("No region is set: give --region, or set AWS_REGION.")
     with _explained(stack):
-        found = session.client("cloudformation").describe_stacks(StackName=stack)
+        found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)
         outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0].get("Outputs", [])}
-        arn = session.client("sts").get_caller_identity()["Arn"]
+        arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
     try:
         state, audit = outputs["StateTable"], outputs["AuditTable"]
     except KeyError as missing:
