@@ -7,7 +7,7 @@ from typing import Any
 
 from secondstep import bearer
 from secondstep.contract import Nothing
-from secondstep.errors import Forbidden, InvalidRequest, InvalidToken
+from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, NotFound
 from secondstep.http import Call, log_defect, request_context
 from secondstep.session import Accepts
 from secondstep.subscriber import canonical_login_name
@@ -52,10 +52,10 @@ def _acting_admin(event: dict[str, Any]) -> bearer.ActingAdmin:
 
 def _subject_name(call: Call[Nothing]) -> str | None:
     """Return the login name in the path; one that no subscriber can have is the handler's to refuse."""
-    named = call.path_parameter("login_name")
     try:
+        named = call.path_parameter("login_name")
         return canonical_login_name(named) if named else None
-    except InvalidRequest:
+    except (InvalidRequest, NotFound):
         return None
 
 

@@ -242,6 +242,8 @@ def _converted[Body: Request](fields: object, takes: type[Body]) -> Body:
         return msgspec.convert(fields, takes, strict=True)
     except msgspec.ValidationError as wrong:
         message, _, path = str(wrong).partition(" - at `$")
+        if message.startswith("Invalid enum value"):  # msgspec would repeat what was typed
+            message = "is none of the allowed values"
         raise InvalidRequest(message, field=path.rstrip("`").lstrip(".")) from wrong
 
 
