@@ -16,7 +16,8 @@ PACKAGE = ROOT / "layers" / "secondstep" / "secondstep"
 RANKS = (
     {"errors", "settings", "secret_text", "throttle", "aws", "context", "account"},
     {"subscriber"},
-    {"contract", "audit", "authenticators"},
+    {"shapes", "audit", "authenticators"},
+    {"contract"},
     {"challenge", "ticket", "session"},
     {"explanation", "store"},
     {"keys"},

@@ -6,10 +6,10 @@ API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other 
 from typing import Any
 
 from secondstep import bearer
-from secondstep.contract import Nothing
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, NotFound
 from secondstep.http import Call, log_defect, request_context
 from secondstep.session import Accepts
+from secondstep.shapes import Nothing
 from secondstep.subscriber import canonical_login_name
 from secondstep.wiring import services
 

@@ -2,15 +2,15 @@
 
 from msgspec import UNSET
 
-from secondstep import contract
+from secondstep import contract, shapes
 from secondstep.flows import enrollment
 from secondstep.http import App, Call
 
 handler = App()
 
 
-@handler.route(contract.ENROLL, contract.EnrollRequest)
-def enroll(call: Call[contract.EnrollRequest]) -> contract.EnrollAnswer:
+@handler.route(contract.ENROLL, shapes.EnrollRequest)
+def enroll(call: Call[shapes.EnrollRequest]) -> shapes.EnrollAnswer:
     """Answer the secret, once, and the challenge that waits for its first code."""
     ticket = call.body.ticket
     return enrollment.begin(

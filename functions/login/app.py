@@ -1,6 +1,6 @@
 """`POST /login`: the password; the answer says what comes next."""
 
-from secondstep import contract
+from secondstep import contract, shapes
 from secondstep.flows import login
 from secondstep.http import App, Call
 from secondstep.subscriber import Identity
@@ -8,8 +8,8 @@ from secondstep.subscriber import Identity
 handler = App()
 
 
-@handler.route(contract.LOGIN, contract.LoginRequest)
-def log_in(call: Call[contract.LoginRequest]) -> login.Answer:
+@handler.route(contract.LOGIN, shapes.LoginRequest)
+def log_in(call: Call[shapes.LoginRequest]) -> login.Answer:
     """Answer a challenge, or a session where the policy asks for no second factor."""
     identity = Identity.parse(account=call.body.account, login_name=call.body.login_name)
     return login.log_in(

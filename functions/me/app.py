@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from secondstep import bearer, contract
+from secondstep import bearer, contract, shapes
 from secondstep.errors import InvalidRequest
 from secondstep.flows import profile, session
 from secondstep.http import App, Call
@@ -11,8 +11,8 @@ from secondstep.session import Accepts
 handler = App()
 
 
-@handler.route(contract.ME, contract.Nothing)
-def me(call: Call[contract.Nothing]) -> contract.MeAnswer:
+@handler.route(contract.ME, shapes.Nothing)
+def me(call: Call[shapes.Nothing]) -> shapes.MeAnswer:
     """Answer who the token belongs to, as it is now."""
     principal = bearer.authenticate(
         call.bearer_token(),
@@ -24,8 +24,8 @@ def me(call: Call[contract.Nothing]) -> contract.MeAnswer:
     return profile.describe(principal.subscriber)
 
 
-@handler.route(contract.LOGOUT, contract.LogoutRequest)
-def log_out(call: Call[contract.LogoutRequest]) -> None:
+@handler.route(contract.LOGOUT, shapes.LogoutRequest)
+def log_out(call: Call[shapes.LogoutRequest]) -> None:
     """End the session of the bearer token, or of the refresh token that is given instead."""
     if call.body.refresh_token is not UNSET:
         if call.has_bearer_token():

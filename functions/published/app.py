@@ -1,22 +1,22 @@
 """What everybody may read: keys, discovery, the contract, health; and the CORS preflight of every route."""
 
-from secondstep import __version__, contract, openapi
+from secondstep import __version__, contract, openapi, shapes
 from secondstep.http import App, Call
 
 handler = App()
 
 
-@handler.route(contract.JWKS, contract.Nothing)
-def jwks(call: Call[contract.Nothing]) -> object:
+@handler.route(contract.JWKS, shapes.Nothing)
+def jwks(call: Call[shapes.Nothing]) -> object:
     """Answer the public keys."""
     return call.services.keyring.published(call.context.now)
 
 
-@handler.route(contract.DISCOVERY, contract.Nothing)
-def discovery(call: Call[contract.Nothing]) -> contract.Discovery:
+@handler.route(contract.DISCOVERY, shapes.Nothing)
+def discovery(call: Call[shapes.Nothing]) -> shapes.Discovery:
     """Answer where things are (RFC 8414)."""
     issuer = call.context.issuer
-    return contract.Discovery(
+    return shapes.Discovery(
         issuer=issuer,
         jwks_uri=f"{issuer}{contract.JWKS.path}",
         authorization_endpoint=f"{issuer}/authorize",
@@ -29,16 +29,16 @@ def discovery(call: Call[contract.Nothing]) -> contract.Discovery:
     )
 
 
-@handler.route(contract.OPENAPI, contract.Nothing)
-def contract_document(call: Call[contract.Nothing]) -> object:
+@handler.route(contract.OPENAPI, shapes.Nothing)
+def contract_document(call: Call[shapes.Nothing]) -> object:
     """Answer the contract."""
     return openapi.document(call.context.issuer)
 
 
-@handler.route(contract.HEALTH, contract.Nothing)
-def health(_: Call[contract.Nothing]) -> contract.HealthAnswer:
+@handler.route(contract.HEALTH, shapes.Nothing)
+def health(_: Call[shapes.Nothing]) -> shapes.HealthAnswer:
     """Answer without a call to AWS."""
-    return contract.HealthAnswer(status="ok", version=__version__)
+    return shapes.HealthAnswer(status="ok", version=__version__)
 
 
 for path in {route.path for route in contract.ROUTES}:

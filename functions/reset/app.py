@@ -1,6 +1,6 @@
 """`POST /admin/subscribers/{login_name}/reset`: a function of its own, with no use of any key."""
 
-from secondstep import contract
+from secondstep import contract, shapes
 from secondstep.flows import reset as resetting
 from secondstep.http import App, Call
 from secondstep.subscriber import canonical_login_name
@@ -8,8 +8,8 @@ from secondstep.subscriber import canonical_login_name
 handler = App()
 
 
-@handler.route(contract.RESET, contract.ResetRequest)
-def reset(call: Call[contract.ResetRequest]) -> contract.TicketAnswer:
+@handler.route(contract.RESET, shapes.ResetRequest)
+def reset(call: Call[shapes.ResetRequest]) -> shapes.TicketAnswer:
     """Reset a subscriber of the admin's own account; the enrollment ticket is shown once."""
     actor = call.acting_admin()
     return resetting.reset(

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, UnsetType
 
-from secondstep import bearer, contract
+from secondstep import bearer, contract, shapes
 from secondstep.authenticators import totp
 from secondstep.errors import InvalidRequest
 from secondstep.flows import enrollment, recovery, verification
@@ -14,8 +14,8 @@ from secondstep.subscriber import Purpose
 handler = App()
 
 
-@handler.route(contract.VERIFY, contract.VerifyRequest)
-def verify(call: Call[contract.VerifyRequest]) -> contract.SessionAnswer:
+@handler.route(contract.VERIFY, shapes.VerifyRequest)
+def verify(call: Call[shapes.VerifyRequest]) -> shapes.SessionAnswer:
     """Accept a code or a recovery code, or confirm an enrollment with its first code."""
     _only_one(code=call.body.code, recovery_code=call.body.recovery_code)
     key = call.services.keyring.signing_key(call.context.now)  # no key, no charge and no half-done login
@@ -31,7 +31,7 @@ def verify(call: Call[contract.VerifyRequest]) -> contract.SessionAnswer:
     return _verify_code(call, _six_digits(call.body.code), key)
 
 
-def _verify_code(call: Call[contract.VerifyRequest], code: str, key: SigningKey) -> contract.SessionAnswer:
+def _verify_code(call: Call[shapes.VerifyRequest], code: str, key: SigningKey) -> shapes.SessionAnswer:
     """Pay for the guess; what it is held against is the challenge's to say."""
     store, seal_key = call.services.store, call.services.seal_key
     charge, spent = verification.pay_for_code(call.body.challenge, store=store, context=call.context)
@@ -49,8 +49,8 @@ def _verify_code(call: Call[contract.VerifyRequest], code: str, key: SigningKey)
     )
 
 
-@handler.route(contract.STEP_UP, contract.StepUpRequest)
-def step_up(call: Call[contract.StepUpRequest]) -> contract.StepUpAnswer:
+@handler.route(contract.STEP_UP, shapes.StepUpRequest)
+def step_up(call: Call[shapes.StepUpRequest]) -> shapes.StepUpAnswer:
     """Answer tokens with a fresh `auth_time`."""
     given = call.body
     _only_one(code=given.code, recovery_code=given.recovery_code, password=given.password)

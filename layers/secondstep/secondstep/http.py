@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from secondstep.aws import AwsRefused
 from secondstep.bearer import ActingAdmin, from_authorizer_context, verify
 from secondstep.context import RequestContext
-from secondstep.contract import Request, Route
+from secondstep.contract import Route
 from secondstep.errors import (
     InternalError,
     InvalidRequest,
@@ -32,6 +32,7 @@ from secondstep.errors import (
 )
 from secondstep.session import Accepts
 from secondstep.settings import Settings
+from secondstep.shapes import Request
 from secondstep.wiring import Services, services
 
 LARGEST_BODY = 4 * 1024

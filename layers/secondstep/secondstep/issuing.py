@@ -3,8 +3,8 @@
 from msgspec import UNSET
 
 from secondstep.context import RequestContext
-from secondstep.contract import SessionAnswer, StepUpAnswer
 from secondstep.session import Session, SigningKey, sign_tokens
+from secondstep.shapes import SessionAnswer, StepUpAnswer
 from secondstep.subscriber import Subscriber
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from secondstep import __version__, contract
+from secondstep import __version__, contract, shapes
 from secondstep.contract import Route
 from secondstep.errors import ServiceError
 
@@ -69,7 +69,7 @@ def _operation(route: Route, takes: dict[str, Any], answers: dict[str, Any] | No
         "summary": route.summary,
         "responses": {str(route.status): _success(route, answers), **_refusals(route)},
     }
-    if route.takes is not contract.Nothing:
+    if route.takes is not shapes.Nothing:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": takes}}}
     if route.bearer != "none":
         operation["security"] = [{"bearer": []}]

@@ -10,12 +10,12 @@ from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import recovery_codes, totp
 from secondstep.challenge import Presented
 from secondstep.context import RequestContext
-from secondstep.contract import AppAnswer, EnrollAnswer, SessionAnswer
 from secondstep.errors import ChallengeInvalid, Conflict, ServiceError, TicketInvalid
 from secondstep.explanation import Judged, explain
 from secondstep.issuing import session_answer
 from secondstep.keys import SealKey
 from secondstep.session import PASSWORD_AND_CODE, SigningKey, start
+from secondstep.shapes import AppAnswer, EnrollAnswer, SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import Charge

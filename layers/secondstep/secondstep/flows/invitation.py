@@ -7,8 +7,8 @@ from secondstep.account import EnrollmentTicket, Policy
 from secondstep.audit import EventName, Operator, Outcome, Person, event_by
 from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
-from secondstep.contract import InviteRequest, TicketAnswer
 from secondstep.errors import Conflict, InvalidToken
+from secondstep.shapes import InviteRequest, TicketAnswer
 from secondstep.store import Store
 from secondstep.store.accounts import ActorRefused, AlreadyExists
 from secondstep.store.ceremonies import Stale

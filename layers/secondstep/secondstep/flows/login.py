@@ -12,11 +12,11 @@ from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import password
 from secondstep.challenge import LIFETIME_SECONDS, open_challenge
 from secondstep.context import RequestContext
-from secondstep.contract import AuthenticatorChoice, EnrollNext, SessionAnswer, VerifyNext
 from secondstep.errors import Conflict, InvalidCredentials
 from secondstep.issuing import session_answer
 from secondstep.keys import Keyring
 from secondstep.session import PASSWORD_ONLY, start
+from secondstep.shapes import AuthenticatorChoice, EnrollNext, SessionAnswer, VerifyNext
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Enrollment, Identity, Purpose, Subscriber

@@ -1,6 +1,6 @@
 """Who the token belongs to, read live: for the subscriber, and for an application that cannot wait for `exp`."""
 
-from secondstep.contract import AuthenticatorAnswer, MeAnswer
+from secondstep.shapes import AuthenticatorAnswer, MeAnswer
 from secondstep.subscriber import Subscriber
 
 

@@ -9,10 +9,10 @@ from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import recovery_codes
 from secondstep.challenge import Presented, is_open
 from secondstep.context import RequestContext
-from secondstep.contract import SessionAnswer
 from secondstep.errors import ChallengeInvalid, InvalidCode, InvalidRequest
 from secondstep.issuing import session_answer
 from secondstep.session import PASSWORD_AND_RECOVERY_CODE, SigningKey, start
+from secondstep.shapes import SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import RECOVERY_CODES, Charge, Gate, behind_challenge

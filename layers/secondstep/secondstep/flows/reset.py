@@ -8,8 +8,8 @@ from secondstep.account import EnrollmentTicket
 from secondstep.audit import EventName, Outcome, event_by
 from secondstep.bearer import WRITE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
-from secondstep.contract import TicketAnswer
 from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
+from secondstep.shapes import TicketAnswer
 from secondstep.store import Store
 from secondstep.store.accounts import ActorRefused
 from secondstep.store.ceremonies import Stale

@@ -3,7 +3,6 @@
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.bearer import Principal
 from secondstep.context import RequestContext
-from secondstep.contract import SessionAnswer
 from secondstep.errors import InvalidToken, Unavailable
 from secondstep.issuing import session_answer
 from secondstep.keys import Keyring
@@ -17,6 +16,7 @@ from secondstep.session import (
     successor,
     was_issued_before,
 )
+from secondstep.shapes import SessionAnswer
 from secondstep.store import Store
 from secondstep.store.sessions import SessionStale
 from secondstep.subscriber import Subscriber

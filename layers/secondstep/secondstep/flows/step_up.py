@@ -8,7 +8,6 @@ from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import password, recovery_codes
 from secondstep.bearer import Principal
 from secondstep.context import RequestContext
-from secondstep.contract import StepUpAnswer
 from secondstep.errors import InvalidCode, InvalidCredentials, InvalidRequest, InvalidToken
 from secondstep.evaluation import Accepted, disabling, evaluate
 from secondstep.explanation import Explanation, explain
@@ -21,6 +20,7 @@ from secondstep.session import (
     Session,
     SigningKey,
 )
+from secondstep.shapes import StepUpAnswer
 from secondstep.store import Store
 from secondstep.store.charges import CODES, RECOVERY_CODES, Budget, Charge, behind_session
 from secondstep.store.expression import Write

@@ -6,13 +6,13 @@ from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import totp
 from secondstep.challenge import Presented
 from secondstep.context import RequestContext
-from secondstep.contract import SessionAnswer
 from secondstep.errors import ChallengeInvalid, InvalidCode, ServiceError
 from secondstep.evaluation import Accepted, disabling, evaluate
 from secondstep.explanation import Judged, explain
 from secondstep.issuing import session_answer
 from secondstep.keys import SealKey
 from secondstep.session import PASSWORD_AND_CODE, SigningKey, start
+from secondstep.shapes import SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import CODES, Charge, behind_challenge
