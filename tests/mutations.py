@@ -83,8 +83,8 @@ MUTATIONS = (
     Mutation(
         "a corrupt policy asks for no factor",
         f"{PACKAGE}/store/accounts.py",
-        "return Policy()  #",
-        "return Policy(mfa_required=False)  #",
+        "return Policy()  # fail",
+        "return Policy(mfa_required=False)  # fail",
     ),
     Mutation(
         "leave expiry to TTL",
@@ -136,9 +136,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the actor is not checked in the admin's transaction",
-        f"{PACKAGE}/store/accounts.py",
-        "self._database.commit(change, *self._sessions.still_admin(actor), self._recorded(event))",
-        "self._database.commit(change, self._recorded(event))",
+        f"{PACKAGE}/store/administration.py",
+        "self._database.commit(change, *checks, self._recorded(event), *more)",
+        "self._database.commit(change, self._recorded(event), *more)",
     ),
     Mutation(
         "an application's token opens this service",

@@ -10,7 +10,7 @@ from secondstep.context import RequestContext
 from secondstep.errors import Conflict, InvalidToken
 from secondstep.shapes import InviteRequest, TicketAnswer
 from secondstep.store import Store
-from secondstep.store.accounts import ActorRefused, AlreadyExists
+from secondstep.store.administration import ActorRefused, AlreadyExists
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import (
     Enrollment,
@@ -42,7 +42,7 @@ def invite(wanted: InviteRequest, actor: ActingAdmin, *, store: Store, context: 
     invited = invited_subscriber(identity, role, policy, ticket, context.now, wanted)
     event = event_by(actor.person, Person.of(invited), actor.account, EventName.INVITED, Outcome.SUCCESS, context)
     try:
-        store.accounts.invite(invited, actor.standing, event)
+        store.administration.invite(invited, actor.standing, event)
     except AlreadyExists as exists:
         _invite_again(exists.current, invited, actor, store, context)
     except ActorRefused as refused:
@@ -61,7 +61,7 @@ def _invite_again(
     keeps_ticket = Enrollment.TICKETED in (before.enrollment, invited.enrollment)
     enrollment = Enrollment.TICKETED if keeps_ticket else Enrollment.OPEN
     try:
-        store.accounts.invite_again(before, invited, enrollment, actor.standing, event)
+        store.administration.invite_again(before, invited, enrollment, actor.standing, event)
     except ActorRefused as refused:
         raise InvalidToken from refused
     except Stale as stale:

@@ -11,7 +11,7 @@ from secondstep.context import RequestContext
 from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
 from secondstep.shapes import TicketAnswer
 from secondstep.store import Store
-from secondstep.store.accounts import ActorRefused
+from secondstep.store.administration import ActorRefused
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Enrollment, Identity, Role, Subscriber, new_epoch
 
@@ -36,7 +36,7 @@ def reset(login_name: str, reason: str, actor: ActingAdmin, *, store: Store, con
         actor.person, actor.subject, actor.account, EventName.RESET, Outcome.SUCCESS, context, reason=reason
     )
     try:
-        store.accounts.reset(
+        store.administration.reset(
             identity,
             actor.subject.sub,
             role,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from secondstep.aws import DynamoDb
 from secondstep.store.accounts import Accounts
+from secondstep.store.administration import Administration
 from secondstep.store.ceremonies import Ceremonies
 from secondstep.store.charges import Charges
 from secondstep.store.database import Database
@@ -23,4 +24,5 @@ class Store:
         self.subscribers = Ceremonies(database)
         self.sessions = Sessions(database)
         self.accounts = Accounts(database, self.sessions)
+        self.administration = Administration(database, self.sessions)
         self.signing_keys = SigningKeys(database)

@@ -63,6 +63,11 @@ def account_key(account: str) -> Item:
     return {"pk": f"ACCOUNT#{account}", "sk": "POLICY"}
 
 
+def logo_key(account: str) -> Item:
+    """Return the key of an account's picture."""
+    return {"pk": f"ACCOUNT#{account}", "sk": "LOGO"}
+
+
 def name_budget_key(subscriber_hash: str) -> Item:
     """Return the key of a name's password budget, whether or not the name exists."""
     return {"pk": f"BUDGET#{subscriber_hash}", "sk": "PASSWORD"}
