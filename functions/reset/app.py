@@ -8,8 +8,8 @@ from secondstep.subscriber import canonical_login_name
 handler = App()
 
 
-@handler.route(contract.RESET, shapes.ResetRequest)
-def reset(call: Call[shapes.ResetRequest]) -> shapes.TicketAnswer:
+@handler.route(contract.RESET, shapes.ReasonRequest)
+def reset(call: Call[shapes.ReasonRequest]) -> shapes.TicketAnswer:
     """Reset a subscriber of the admin's own account; the enrollment ticket is shown once."""
     actor = call.acting_admin()
     return resetting.reset(

@@ -30,6 +30,13 @@ class EventName(StrEnum):
     PASSWORD_SET = "password_set"  # noqa: S105
     INVITED = "invited"
     RESET = "reset"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    UNLOCKED = "unlocked"
+    STATUS_CHANGED = "status_changed"
+    ROLE_CHANGED = "role_changed"
+    PROFILE_CHANGED = "profile_changed"
+    DELETED = "deleted"
+    POLICY_CHANGED = "policy_changed"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
 
 
@@ -127,6 +134,32 @@ def event_by(
         source=context.source,
         request_id=context.request_id,
         reason=reason,
+        detail=detail,
+    )
+
+
+def account_event(
+    actor: Person | Operator,
+    account: str,
+    event: EventName,
+    outcome: Outcome,
+    context: RequestContext,
+    *,
+    detail: Mapping[str, Any] | None = None,
+) -> Event:
+    """Return the event of what somebody did to an account as a whole; it has no subject."""
+    return Event(
+        id=new_id(),
+        at=context.now,
+        milliseconds=context.milliseconds,
+        event=event,
+        outcome=outcome,
+        account=account,
+        subscriber_hash=None,
+        subject=None,
+        actor=actor,
+        source=context.source,
+        request_id=context.request_id,
         detail=detail,
     )
 

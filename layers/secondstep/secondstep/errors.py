@@ -179,6 +179,24 @@ class Conflict(ServiceError):
     title = "The request conflicts with the present state"
 
 
+class PreconditionFailed(ServiceError):
+    """`If-Match` names another version than the one in force (RFC 9110 section 13.1.1)."""
+
+    code = "precondition_failed"
+    status = 412
+    title = "Somebody else has changed it"
+    detail = "Read it again, and send its ETag in If-Match."
+
+
+class PreconditionRequired(ServiceError):
+    """`If-Match` is missing (RFC 6585 section 3)."""
+
+    code = "precondition_required"
+    status = 428
+    title = "If-Match is needed"
+    detail = "Read it first, and send its ETag in If-Match."
+
+
 class PayloadTooLarge(ServiceError):
     """The body is over 4 KB."""
 

@@ -263,7 +263,7 @@ def _success(route: Route, answer: object) -> Response[str]:
 
 def _respond(status: int, body: str | None, headers: dict[str, str]) -> Response[str]:
     content = {} if body is None else {"Content-Type": "application/json"}
-    return Response(status_code=status, body=body, headers={**SECURITY_HEADERS, **content, **headers})
+    return Response(status_code=status, body=body or "", headers={**SECURITY_HEADERS, **content, **headers})
 
 
 def _problem(refused: ServiceError, event: dict[str, Any]) -> Response[str]:

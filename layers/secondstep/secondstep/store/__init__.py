@@ -8,6 +8,7 @@ from secondstep.store.administration import Administration
 from secondstep.store.ceremonies import Ceremonies
 from secondstep.store.charges import Charges
 from secondstep.store.database import Database
+from secondstep.store.directory import Directory
 from secondstep.store.passwords import PasswordBudgets
 from secondstep.store.sessions import Sessions
 from secondstep.store.signing_keys import SigningKeys
@@ -23,6 +24,7 @@ class Store:
         self.charges = Charges(database)
         self.subscribers = Ceremonies(database)
         self.sessions = Sessions(database)
+        self.directory = Directory(database)
         self.accounts = Accounts(database, self.sessions)
         self.administration = Administration(database, self.sessions)
         self.signing_keys = SigningKeys(database)

@@ -13,7 +13,7 @@ from typing import Any
 from secondstep.aws import AwsUnavailable, ConditionFailed, DynamoDb, Item, TransactionCancelled
 from secondstep.errors import Unavailable
 from secondstep.store.codec import decode_item, encode_item
-from secondstep.store.expression import NewItem, Write
+from secondstep.store.expression import NewItem, Query, Write
 
 _CONFLICT_RETRIES = 2
 _RETRIABLE = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -78,6 +78,18 @@ class Database:
         except AwsUnavailable as fault:
             raise Unavailable from fault
         return [decode_item(item) for item in found["Items"]]
+
+    def page(self, query: Query) -> tuple[list[Item], Item | None]:
+        """Read one page of a partition, and the key that was looked at last (None: there is no more).
+
+        An index is eventually consistent and decides nothing.
+        """
+        try:
+            found = self.client.query(**query.request())
+        except AwsUnavailable as fault:
+            raise Unavailable from fault
+        last = found.get("LastEvaluatedKey")
+        return [decode_item(item) for item in found["Items"]], decode_item(last) if last else None
 
     def update(self, write: Write) -> Item:
         """Change one item and return all of it as it is now; Refused carries what stands instead."""

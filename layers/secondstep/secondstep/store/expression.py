@@ -5,7 +5,7 @@ joined. A write answers the item that refused it (ALL_OLD), so that nobody has t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from secondstep.aws import Item
 from secondstep.store.codec import encode, encode_item
@@ -195,6 +195,50 @@ class NewItem:
             "ConditionExpression": "attribute_not_exists(pk)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+
+
+class Query(NamedTuple):
+    """One page of a partition: which keys, in which direction, how many, and after which one."""
+
+    table: str
+    key: Clause
+    limit: int
+    index_name: str | None = None
+    newest_first: bool = False
+    after: Item | None = None
+    only: Clause | None = None
+
+    def request(self) -> dict[str, Any]:
+        """Return the members of a Query request."""
+        names = Names()
+        optional: dict[str, Any] = {
+            "IndexName": self.index_name,
+            "ExclusiveStartKey": encode_item(self.after) if self.after else None,
+            "FilterExpression": self.only(names) if self.only else None,
+        }
+        return {
+            "TableName": self.table,
+            "KeyConditionExpression": self.key(names),
+            "ScanIndexForward": not self.newest_first,
+            "Limit": self.limit,
+            **{name: value for name, value in optional.items() if value is not None},
+            **names.request(),
+        }
+
+
+def begins_with(path: Path, prefix: str) -> Clause:
+    """The text begins with this."""
+    return lambda names: f"begins_with({names.path(path)}, {names.value(prefix)})"
+
+
+def between(path: Path, first: object, last: object) -> Clause:
+    """The value lies between two, both included."""
+    return lambda names: f"{names.path(path)} BETWEEN {names.value(first)} AND {names.value(last)}"
+
+
+def both(first: Clause, second: Clause) -> Clause:
+    """Two clauses hold."""
+    return lambda names: f"{first(names)} AND {second(names)}"
 
 
 def all_exist(parent: Path, members: Sequence[str]) -> list[Clause]:

@@ -7,7 +7,7 @@ Changing a name or a form here means reading the old form as well.
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
-from secondstep.audit import Event
+from secondstep.audit import Event, EventName, Operator, Outcome, Person
 from secondstep.aws import Item
 from secondstep.session import Session
 from secondstep.store.expression import Path
@@ -287,7 +287,7 @@ def session_record(item: Item) -> Session:
 def event_item(it: Event) -> Item:
     """Return the item of an audit event; only what happened after the password lies in an account's index."""
     return {
-        "pk": f"SUBSCRIBER#{it.subscriber_hash}" if it.subscriber_hash else "DEPLOYMENT",
+        "pk": _partition(it),
         "sk": f"{it.milliseconds:013d}#{it.id}",
         "as": f"{it.account}#{it.shard}" if it.account else None,
         "event": it.event.value,
@@ -301,3 +301,30 @@ def event_item(it: Event) -> Item:
         "detail": dict(it.detail) if it.detail else None,
         PURGE_AT: it.at + _AUDIT_KEPT_SECONDS,
     }
+
+
+def _partition(it: Event) -> str:
+    if it.subscriber_hash:
+        return f"SUBSCRIBER#{it.subscriber_hash}"
+    return f"ACCOUNT#{it.account}" if it.account else "DEPLOYMENT"
+
+
+def event_record(item: Item) -> Event:
+    """Return the record of an audit event's item."""
+    actor = item.get("actor")
+    by_operator = actor is not None and "operator" in actor
+    return Event(
+        id=item["sk"].partition("#")[2],
+        at=item["at"],
+        milliseconds=int(item["sk"].partition("#")[0]),
+        event=EventName(item["event"]),
+        outcome=Outcome(item["outcome"]),
+        account=item["as"].rpartition("#")[0] if "as" in item else None,
+        subscriber_hash=item["pk"].removeprefix("SUBSCRIBER#") if item["pk"].startswith("SUBSCRIBER#") else None,
+        subject=Person(**item["subject"]) if "subject" in item else None,
+        actor=Operator(actor["operator"]) if actor and by_operator else Person(**actor) if actor else None,
+        source=item["source"],
+        request_id=item["request_id"],
+        reason=item.get("reason"),
+        detail=item.get("detail"),
+    )
