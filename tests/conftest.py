@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local.clock import LocalClock
 from local.cloud import Cloud
 from local.functions import Functions
 from local.gateway import Gateway
@@ -17,6 +16,7 @@ from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.settings import Settings
 from secondstep.store.signing_keys import SealedSigningKey, _item
 from tests import dynamodb_local
+from tests.clock import FrozenClock
 from tests.recording import RecordedDynamoDb, RecordedKms, Recorder
 from tests.service import Person, Service
 
@@ -79,7 +79,7 @@ def service(
 ) -> Iterator[Service]:
     """Return the service with empty tables, one signing key and the account `acme`."""
     database.empty()
-    clock, recorder = LocalClock(), Recorder()
+    clock, recorder = FrozenClock(), Recorder()
     services = wiring.build(
         Settings.from_environment(os.environ),
         clock=clock,

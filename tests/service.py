@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import msgspec
 import pyotp
 
-from local.clock import LocalClock
 from local.cloud import Cloud
 from local.gateway import Gateway
 from secondstep.account import Policy
@@ -29,6 +28,7 @@ from secondstep.subscriber import (
     new_id,
 )
 from secondstep.wiring import Services
+from tests.clock import FrozenClock
 from tests.recording import Recorder
 
 ACCOUNT = "acme"
@@ -73,7 +73,7 @@ class Service:
         dynamodb: Any,
         gateway: Gateway,
         services: Services,
-        clock: LocalClock,
+        clock: FrozenClock,
         recorder: Recorder,
     ) -> None:
         self.cloud = cloud

@@ -15,13 +15,13 @@ PACKAGE = ROOT / "layers" / "secondstep" / "secondstep"
 # From the bottom up. `records` are what everything exchanges; `flows` decide; `http` and `wiring` are the rim.
 RANKS = (
     {"errors", "settings", "secret_text", "throttle", "aws", "context", "account"},
-    {"subscriber"},
+    {"subscriber", "cursor"},
     {"shapes", "audit", "authenticators"},
     {"contract"},
     {"challenge", "ticket", "session"},
     {"explanation", "store"},
     {"keys"},
-    {"bearer", "claim", "evaluation", "issuing"},
+    {"bearer", "claim", "evaluation", "issuing", "describing"},
     {"flows", "openapi"},
     {"boto3_client"},
     {"wiring"},

@@ -2,9 +2,9 @@
 
 from msgspec import UNSET
 
-from secondstep import bearer, contract, shapes
+from secondstep import bearer, contract, describing, shapes
 from secondstep.errors import InvalidRequest
-from secondstep.flows import profile, session
+from secondstep.flows import session
 from secondstep.http import App, Call
 from secondstep.session import Accepts
 
@@ -21,7 +21,7 @@ def me(call: Call[shapes.Nothing]) -> shapes.MeAnswer:
         call.services.keyring,
         call.context,
     )
-    return profile.describe(principal.subscriber)
+    return describing.oneself(principal.subscriber)
 
 
 @handler.route(contract.LOGOUT, shapes.LogoutRequest)

@@ -10,7 +10,7 @@ from secondstep.audit import SHARDS, Event
 from secondstep.aws import Item
 from secondstep.session import Session
 from secondstep.store.database import Database
-from secondstep.store.expression import Clause, Query, begins_with, between, both, equals
+from secondstep.store.expression import Clause, Query, Write, begins_with, between, both, equals
 from secondstep.store.layout import (
     ACCOUNT,
     LOGIN_NAME,
@@ -20,10 +20,12 @@ from secondstep.store.layout import (
     session_record,
     subscriber_key,
     subscriber_record,
+    summary_key,
 )
-from secondstep.subscriber import Identity, Subscriber
+from secondstep.subscriber import Identity, Status, Subscriber
 
 _INDEX = "by_account"
+_SUMMARY_SECONDS = 60
 _LAST_MOMENT = "9999999999999"
 
 
@@ -55,6 +57,25 @@ class Period(NamedTuple):
         return first, min(last, before) if before else last
 
 
+class Counts(NamedTuple):
+    """How many subscribers an account had, by state, at a moment."""
+
+    subscribers: int
+    enrolled: int
+    disabled: int
+    invited: int
+    as_of: int
+
+    def with_page(self, page: list[Subscriber]) -> "Counts":
+        """Return the counts with a page more."""
+        return self._replace(
+            subscribers=self.subscribers + len(page),
+            enrolled=self.enrolled + sum(each.is_bound for each in page),
+            disabled=self.disabled + sum(each.status is Status.DISABLED for each in page),
+            invited=self.invited + sum(each.status is Status.INVITED for each in page),
+        )
+
+
 class Directory:
     """Reads for the admin routes."""
 
@@ -78,6 +99,30 @@ class Directory:
         found = self._database.get_many([subscriber_key(Identity(account, name).hash) for name in names])
         records = [subscriber_record(item) for item in found if item is not None]
         return Page(records, last[LOGIN_NAME] if last else None)
+
+    def summary(self, account: str, now: int) -> Counts:
+        """Return the account's counts, at most a minute old.
+
+        A count walks the account page by page (two calls for 100 subscribers) and is kept for the next who asks.
+        """
+        held = self._database.get(summary_key(account))
+        if held and 0 <= now - held["as_of"] < _SUMMARY_SECONDS:
+            return Counts(held["subscribers"], held["enrolled"], held["disabled"], held["invited"], held["as_of"])
+        counted = self._count(account, now)
+        keeping = Write(summary_key(account))
+        for name, value in counted._asdict().items():
+            keeping.set((name,), value)
+        self._database.update(keeping)
+        return counted
+
+    def _count(self, account: str, now: int) -> Counts:
+        counted, after = Counts(0, 0, 0, 0, now), None
+        while True:
+            page = self.subscribers(account, prefix="", after=after, limit=100)
+            counted = counted.with_page(page.entries)
+            after = page.next_after
+            if after is None:
+                return counted
 
     def subscriber(self, identity: Identity) -> tuple[Subscriber | None, int]:
         """Return a subscriber and the `tat` of its password budget, in one consistent call."""

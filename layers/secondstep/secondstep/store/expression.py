@@ -158,11 +158,11 @@ class Write:
 
     def _members(self, table: str, names: Names, **more: str) -> dict[str, Any]:
         condition = " AND ".join(clause(names) for clause in self._clauses)
+        conditional = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         return {
             "TableName": table,
             "Key": encode_item(self.key),
-            "ConditionExpression": condition,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **(conditional if condition else {}),
             **more,
             **names.request(),
         }

@@ -63,6 +63,11 @@ def account_key(account: str) -> Item:
     return {"pk": f"ACCOUNT#{account}", "sk": "POLICY"}
 
 
+def summary_key(account: str) -> Item:
+    """Return the key of an account's kept counts."""
+    return {"pk": f"ACCOUNT#{account}", "sk": "SUMMARY"}
+
+
 def logo_key(account: str) -> Item:
     """Return the key of an account's picture."""
     return {"pk": f"ACCOUNT#{account}", "sk": "LOGO"}
