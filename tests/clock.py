@@ -1,13 +1,14 @@
-"""A clock that stands still until it is told to move."""
+"""A clock that moves by hand only, but for a millisecond at each look, so that events keep their order."""
 
 import time
 
 STEP_SECONDS = 30
 _INTO_THE_STEP = 10
+_TICK = 0.001
 
 
 class FrozenClock:
-    """The service's time in the tests: today's, ten seconds into a time step, and moved by hand only."""
+    """The service's time in the tests: today's, ten seconds into a time step."""
 
     def __init__(self) -> None:
         today = int(time.time())
@@ -15,6 +16,7 @@ class FrozenClock:
 
     def __call__(self) -> float:
         """Return epoch seconds."""
+        self._now += _TICK
         return self._now
 
     def advance(self, seconds: float) -> float:
