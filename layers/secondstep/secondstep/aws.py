@@ -1,4 +1,4 @@
-"""The two protocols that `store` and `keys` call: just the operations used, and how they fail.
+"""The protocols that `store`, `keys`, `bus` and `mailer` call: just the operations used, and how they fail.
 
 Requests and answers are those of the AWS API (attribute values as `{"S": …}`, binary as bytes). A client behind
 these protocols raises nothing but the errors below, so another client can take its place.
@@ -84,4 +84,20 @@ class Kms(Protocol):
 
     def decrypt(self, **request: Any) -> Answer:
         """Open a ciphertext; the encryption context must be the one it was sealed with."""
+        ...
+
+
+class EventBridge(Protocol):
+    """The operation of EventBridge that `bus` uses."""
+
+    def put_events(self, **request: Any) -> Answer:
+        """Put at most ten events on a bus; the answer tells of each whether it was taken."""
+        ...
+
+
+class Ses(Protocol):
+    """The operation of SES (version 2) that `mailer` uses."""
+
+    def send_email(self, **request: Any) -> Answer:
+        """Send one mail."""
         ...

@@ -4,6 +4,7 @@ Only wiring imports this module (and with it boto3), so another client can take 
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import boto3
@@ -37,21 +38,31 @@ _UNAVAILABLE = {
     "DependencyTimeoutException",
     "KMSInternalException",
     "RequestTimeout",
+    "TooManyRequestsException",
+    "LimitExceededException",
 }
 _SERVER_FAULT = 500
 
 
 class _Client:
     def __init__(self, service: str, region: str) -> None:
-        self._client: Any = boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+        self._client = _made(service, region)
 
     def _call(self, operation: Callable[..., Answer], request: dict[str, Any]) -> Answer:
-        try:
-            return operation(**request)
-        except ClientError as refused:
-            raise _translated(refused) from refused
-        except BotoCoreError as fault:  # no network, time-outs, no credentials
-            raise AwsUnavailable(type(fault).__name__) from fault
+        return _called(operation, request)
+
+
+def _made(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def _called(operation: Callable[..., Answer], request: dict[str, Any]) -> Answer:
+    try:
+        return operation(**request)
+    except ClientError as refused:
+        raise _translated(refused) from refused
+    except BotoCoreError as fault:  # no network, time-outs, no credentials
+        raise AwsUnavailable(type(fault).__name__) from fault
 
 
 class Boto3DynamoDb(_Client):
@@ -98,6 +109,28 @@ class Boto3Kms(_Client):
     def decrypt(self, **request: Any) -> Answer:
         """Open a ciphertext; the encryption context must be the one it was sealed with."""
         return self._call(self._client.decrypt, request)
+
+
+class Boto3EventBridge:
+    """EventBridge by boto3. The client is made at the first call: no login function ever makes one."""
+
+    def __init__(self, region: str) -> None:
+        self._client = cache(lambda: _made("events", region))
+
+    def put_events(self, **request: Any) -> Answer:
+        """Put events on a bus."""
+        return _called(self._client().put_events, request)
+
+
+class Boto3Ses:
+    """SES by boto3, its client made at the first call as well."""
+
+    def __init__(self, region: str) -> None:
+        self._client = cache(lambda: _made("sesv2", region))
+
+    def send_email(self, **request: Any) -> Answer:
+        """Send one mail."""
+        return _called(self._client().send_email, request)
 
 
 def _translated(refused: ClientError) -> Exception:

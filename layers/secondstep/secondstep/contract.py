@@ -39,11 +39,12 @@ type Bearer = Literal["none", "account_token", "either_token", "admin"]
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route: method and path as API Gateway's resource names them, its function, shapes and refusals."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     function: str
     summary: str
     takes: type[Request] = Nothing
+    query: type[Request] = Nothing  # its parameters, as a struct
     answers: object = None  # a type, or None for 204
     status: int = 200
     bearer: Bearer = "none"

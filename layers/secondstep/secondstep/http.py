@@ -69,6 +69,17 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether any authorization came along."""
         return bool(_header_values(self.event, "authorization"))
 
+    def query[Parameters: Request](self, takes: type[Parameters]) -> Parameters:
+        """Return the query parameters as the contract's struct; each at most once, none unknown."""
+        return parse_query(self.event, takes)
+
+    def header(self, name: str) -> str | None:
+        """Return a header that may come once; InvalidRequest where it comes more often."""
+        values = _header_values(self.event, name)
+        if len(values) > 1:
+            raise InvalidRequest("comes more than once", field=name)
+        return values[0] if values else None
+
     def path_parameter(self, name: str) -> str:
         """Return a part of the path; REST APIs hand it over as it was sent, so it is decoded here, exactly once."""
         raw = (self.event.get("pathParameters") or {}).get(name) or ""
@@ -99,7 +110,7 @@ class App:
         def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
             def answer() -> Response[str]:
                 event = self._resolver.current_event.raw_event
-                return _guarded(lambda: _success(route, function(_call(event, takes))), event)
+                return _guarded(lambda: _success(route, function(_call(event, route, takes))), event)
 
             self._resolver.route(route.path, method=route.method)(answer)
             return function
@@ -132,13 +143,14 @@ class App:
         headers["Access-Control-Allow-Origin"] = origins
         headers["Access-Control-Expose-Headers"] = [_CORS_EXPOSED]
         if event["httpMethod"] == "OPTIONS":
-            headers["Access-Control-Allow-Methods"] = ["GET, POST, OPTIONS"]
+            headers["Access-Control-Allow-Methods"] = ["GET, POST, PUT, PATCH, DELETE, OPTIONS"]
             headers["Access-Control-Allow-Headers"] = ["Authorization, Content-Type"]
             headers["Access-Control-Max-Age"] = ["600"]
 
 
-def _call[Body: Request](event: dict[str, Any], takes: type[Body]) -> Call[Body]:
+def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body]) -> Call[Body]:
     environment = services()
+    parse_query(event, route.query)
     return Call(
         body=parse_body(event, takes),
         context=request_context(event, environment),
@@ -186,10 +198,18 @@ def issuer(request_context: dict[str, Any], settings: Settings) -> str:
     return f"https://{api}.execute-api.{settings.region}.amazonaws.com/{stage}"
 
 
+def parse_query[Parameters: Request](event: dict[str, Any], takes: type[Parameters]) -> Parameters:
+    """Return the query parameters as a struct; a repeated, unknown or ill-typed one is refused."""
+    many = event.get("multiValueQueryStringParameters") or {}
+    sent = many or {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+    repeated = [name for name, values in sent.items() if len(values) != 1]
+    if repeated:
+        raise InvalidRequest("comes more than once", field=repeated[0])
+    return _converted({name: values[0] for name, values in sent.items()}, takes, strict=False)
+
+
 def parse_body[Body: Request](event: dict[str, Any], takes: type[Body]) -> Body:
     """Return the body as the contract's struct: JSON, at most 4 KB, no unknown, ill-typed or repeated field."""
-    if event.get("queryStringParameters") or event.get("multiValueQueryStringParameters"):
-        raise InvalidRequest("takes no query parameters")
     raw = event.get("body") or ""
     if event.get("isBase64Encoded"):
         raise UnsupportedMediaType
@@ -238,9 +258,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidRequest(f"{name} is not JSON")
 
 
-def _converted[Body: Request](fields: object, takes: type[Body]) -> Body:
+def _converted[Shape: Request](fields: object, takes: type[Shape], *, strict: bool = True) -> Shape:
+    """Return the struct; query parameters are text, so their numbers are not `strict`."""
     try:
-        return msgspec.convert(fields, takes, strict=True)
+        return msgspec.convert(fields, takes, strict=strict)
     except msgspec.ValidationError as wrong:
         message, _, path = str(wrong).partition(" - at `$")
         if message.startswith("Invalid enum value"):  # msgspec would repeat what was typed
@@ -255,10 +276,20 @@ def _header_values(event: dict[str, Any], name: str) -> list[str]:
     return [value for key, values in (many or single).items() if key.lower() == name for value in values]
 
 
+class Tagged(msgspec.Struct, frozen=True):
+    """An answer with its entity tag (RFC 9110 section 8.8.3)."""
+
+    answer: object
+    etag: str
+
+
 def _success(route: Route, answer: object) -> Response[str]:
+    tag = {"ETag": answer.etag} if isinstance(answer, Tagged) else {}
+    if isinstance(answer, Tagged):
+        answer = answer.answer
     body = None if answer is None else msgspec.json.encode(answer).decode()
     cached = {"Cache-Control": f"public, max-age={route.cached_seconds}"} if route.cached_seconds else {}
-    return _respond(route.status, body, cached)
+    return _respond(route.status, body, {**cached, **tag})
 
 
 def _respond(status: int, body: str | None, headers: dict[str, str]) -> Response[str]:

@@ -44,12 +44,12 @@ _PROBLEM: dict[str, Any] = {
 def document(issuer: str) -> dict[str, Any]:
     """Return the whole document; `issuer` is the server's address."""
     types = [each for route in contract.ROUTES for each in (route.takes, route.answers) if each is not None]
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
-    shapes = iter(schemas)
+    described, components = msgspec.json.schema_components(types, ref_template=_REF)
+    in_order = iter(described)
     paths: dict[str, Any] = {}
     for route in contract.ROUTES:
-        takes = next(shapes)
-        answers = next(shapes) if route.answers is not None else None
+        takes = next(in_order)
+        answers = next(in_order) if route.answers is not None else None
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, takes, answers)
     return {
         "openapi": "3.1.0",
@@ -73,9 +73,19 @@ def _operation(route: Route, takes: dict[str, Any], answers: dict[str, Any] | No
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": takes}}}
     if route.bearer != "none":
         operation["security"] = [{"bearer": []}]
-    if "{login_name}" in route.path:
-        operation["parameters"] = [{"name": "login_name", "in": "path", "required": True, "schema": {"type": "string"}}]
-    return operation
+    parameters = [*_path_parameters(route), *_query_parameters(route)]
+    return operation | ({"parameters": parameters} if parameters else {})
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = [part.strip("{}") for part in route.path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(route.query)["$defs"][route.query.__name__]
+    described = schema.get("properties", {}).items()
+    return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in described]
 
 
 def _success(route: Route, answers: dict[str, Any] | None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     public_url: str = ""
     allowed_origins: tuple[str, ...] = ()
     server_addresses: tuple[str, ...] = ()
+    event_bus: str = ""
+    notice_from: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -31,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             public_url=environment.get("PUBLIC_URL", "").rstrip("/"),
             allowed_origins=_listed(environment.get("ALLOWED_ORIGINS", "")),
             server_addresses=_listed(environment.get("SERVER_ADDRESSES", "")),
+            event_bus=environment.get("EVENT_BUS", ""),
+            notice_from=environment.get("NOTICE_FROM", ""),
         )
 
     @cached_property

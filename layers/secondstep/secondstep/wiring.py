@@ -11,9 +11,11 @@ from threading import Lock
 
 import msgspec
 
-from secondstep.aws import DynamoDb, Kms
-from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
+from secondstep.aws import DynamoDb, EventBridge, Kms, Ses
+from secondstep.boto3_client import Boto3DynamoDb, Boto3EventBridge, Boto3Kms, Boto3Ses
+from secondstep.bus import Bus
 from secondstep.keys import Keyring, Rotation, SealKey
+from secondstep.mailer import Mailer
 from secondstep.settings import Settings
 from secondstep.store import Store
 
@@ -27,6 +29,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     seal_key: SealKey
     keyring: Keyring
     rotation: Rotation
+    bus: Bus
+    mailer: Mailer
 
 
 def build(
@@ -36,6 +40,8 @@ def build(
     pause: Callable[[float], object] = time.sleep,
     dynamodb: DynamoDb | None = None,
     kms: Kms | None = None,
+    events: EventBridge | None = None,
+    ses: Ses | None = None,
 ) -> Services:
     """Return the parts of an environment; the AWS clients are boto3's unless others are given."""
     kms_client = kms or Boto3Kms(settings.region)
@@ -52,6 +58,8 @@ def build(
         seal_key=SealKey(kms_client, settings.seal_key_id),
         keyring=Keyring(kms_client, settings.signing_seal_key_id, store.signing_keys),
         rotation=Rotation(kms_client, settings.signing_seal_key_id),
+        bus=Bus(events or Boto3EventBridge(settings.region), settings.event_bus),
+        mailer=Mailer(ses or Boto3Ses(settings.region), settings.notice_from),
     )
 
 

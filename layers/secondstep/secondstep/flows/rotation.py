@@ -33,5 +33,7 @@ def _make(
     new = rotation.make(made_at=context.now, signs_from=signs_from)
     retired = [key.kid for key in keys if key.retires_at is not None and key.retires_at <= context.now]
     ending = {key.kid: retires_at(signs_from) for key in keys if key.retires_at is None}
-    store.signing_keys.rotate(new, retiring=ending, retired=retired, event=signing_key_rotated(new.kid, context))
-    return new.kid
+    event = signing_key_rotated(new.kid, context)
+    if store.signing_keys.rotate(new, retiring=ending, retired=retired, event=event):
+        return new.kid
+    return store.signing_keys.read()[0].kid

@@ -34,6 +34,7 @@ from secondstep.store.layout import (
     A_STEP,
     A_USED,
     C_AHEAD,
+    C_CHARGE,
     C_TRIES,
     CHALLENGES,
     ENROLLMENT,
@@ -71,6 +72,7 @@ from secondstep.subscriber import (
     Role,
     Status,
     Subscriber,
+    new_id,
 )
 from secondstep.throttle import OPEN_CHALLENGES
 
@@ -161,13 +163,15 @@ class Ceremonies:
 
     def charge_ticket(self, presented: Presented, purposes: frozenset[Purpose], now: int) -> bool:
         """Take a try for a wrong enrollment ticket; False where the challenge had none left to take."""
+        mark, charge_id = challenge_path(presented.key, C_CHARGE), new_id()
         write = Write(subscriber_key(presented.subscriber_hash))
-        write.require(ITEM_EXISTS, *challenge_is_open(presented.key, purposes, now))
-        write.add(challenge_path(presented.key, C_TRIES), -1)
+        write.require(ITEM_EXISTS, *challenge_is_open(presented.key, purposes, now), differs(mark, charge_id))
+        write.add(challenge_path(presented.key, C_TRIES), -1).set(mark, charge_id)
         try:
             self._database.update(write)
-        except Refused:
-            return False
+        except Refused as refused:
+            held = (refused.item or {}).get(CHALLENGES, {}).get(presented.key, {})
+            return bool(held.get(C_CHARGE) == charge_id)  # the SDK's repeat of a write that had won
         return True
 
     def wait_for_proof(

@@ -19,7 +19,7 @@ from secondstep.errors import (
 from secondstep.session import Session
 from secondstep.store.conditions import ITEM_EXISTS, alive, challenge_is_open
 from secondstep.store.database import Database, Refused
-from secondstep.store.expression import Clause, Path, Write, all_exist, below, fewer_than
+from secondstep.store.expression import Clause, Path, Write, absent, all_exist, below, fewer_than
 from secondstep.store.layout import (
     C_TRIES,
     DAY,
@@ -157,6 +157,7 @@ def _paying(
         write.require(below((RUN,), MOST_IN_A_ROW)).add((RUN,), 1)
     for attribute, window in budget.windows.items():
         gone = expired[attribute]
+        write.require(absent(attribute, charge_id))  # the SDK's repeat of a charge that had won must not pay twice
         write.require(fewer_than((attribute,), window.limit + len(gone)), *all_exist((attribute,), gone))
         write.set((attribute, charge_id), now).remove(*((attribute, each) for each in gone))
     return write

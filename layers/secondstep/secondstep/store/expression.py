@@ -207,6 +207,7 @@ class Query(NamedTuple):
     newest_first: bool = False
     after: Item | None = None
     only: Clause | None = None
+    consistent: bool = False  # of a table only: an index cannot
 
     def request(self) -> dict[str, Any]:
         """Return the members of a Query request."""
@@ -215,6 +216,7 @@ class Query(NamedTuple):
             "IndexName": self.index_name,
             "ExclusiveStartKey": encode_item(self.after) if self.after else None,
             "FilterExpression": self.only(names) if self.only else None,
+            "ConsistentRead": self.consistent or None,
         }
         return {
             "TableName": self.table,

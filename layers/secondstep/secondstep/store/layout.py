@@ -33,15 +33,24 @@ EMAIL, DISPLAY_NAME, LOCALE = "em", "dn", "lo"
 
 # parts of maps
 A_NAME, A_SECRET, A_CREATED, A_STEP, A_USED = "n", "c", "m", "l", "u"
-C_PURPOSE, C_EPOCH, C_OPENED, C_EXPIRES, C_TRIES, C_PENDING, C_AHEAD = "p", "x", "o", "z", "n", "w", "f"
+C_PURPOSE, C_EPOCH, C_OPENED, C_EXPIRES, C_TRIES, C_PENDING, C_AHEAD, C_CHARGE = "p", "x", "o", "z", "n", "w", "f", "g"
 T_HASH, T_EXPIRES = "h", "z"
 
 # sessions
 S_CURRENT, S_PREVIOUS, S_ROTATED_AT, S_ROTATIONS, S_SEED = "rc", "rp", "rt", "rn", "rs"
-S_CLIENT, S_AUTH_TIME, S_AMR, S_SOURCE, S_USED, S_EXPIRES, S_FAILURES = "ci", "at", "am", "so", "lu", "z", "f"
+S_CLIENT, S_AUTH_TIME, S_AMR, S_SOURCE, S_USED, S_EXPIRES, S_FAILURES, S_CHARGE = (
+    "ci",
+    "at",
+    "am",
+    "so",
+    "lu",
+    "z",
+    "f",
+    "g",
+)
 
 # budgets
-TAT, CHARGE = "tat", "charge"
+TAT, CHARGE, REFUND = "tat", "charge", "refund"
 PURGE_AT = "purge_at"
 TTL_GRACE_SECONDS = 24 * 60 * 60  # TTL only cleans up: expiry itself is in the conditions
 
@@ -89,6 +98,14 @@ def address_budget_key(source: str) -> Item:
         return {"pk": "BUDGET#IP#unknown", "sk": "PASSWORD"}
     one = address if isinstance(address, IPv4Address) else ip_network((address, 64), strict=False)
     return {"pk": f"BUDGET#IP#{one}", "sk": "PASSWORD"}
+
+
+def notice_key(subscriber_hash: str, notice: str) -> Item:
+    """Return the key of the note that a notice was sent: a partition of its own, beside no subscriber.
+
+    Who may write it can thus write nothing that a login depends on.
+    """
+    return {"pk": f"NOTICE#{subscriber_hash}", "sk": notice}
 
 
 SIGNING_KEYS = "SIGNING_KEY"
@@ -289,11 +306,16 @@ def session_record(item: Item) -> Session:
     )
 
 
+def event_sort_key(milliseconds: int, event_id: str) -> str:
+    """Return the key by which the events of a subscriber are ordered."""
+    return f"{milliseconds:013d}#{event_id}"
+
+
 def event_item(it: Event) -> Item:
     """Return the item of an audit event; only what happened after the password lies in an account's index."""
     return {
         "pk": _partition(it),
-        "sk": f"{it.milliseconds:013d}#{it.id}",
+        "sk": event_sort_key(it.milliseconds, it.id),
         "as": f"{it.account}#{it.shard}" if it.account else None,
         "event": it.event.value,
         "outcome": it.outcome.value,

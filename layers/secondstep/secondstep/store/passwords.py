@@ -9,10 +9,11 @@ from typing import NamedTuple
 from secondstep.aws import Item
 from secondstep.errors import TooManyAttempts
 from secondstep.store.database import Database, Refused
-from secondstep.store.expression import Write, above, absent, at_most, either
+from secondstep.store.expression import Write, above, absent, at_most, differs, either
 from secondstep.store.layout import (
     CHARGE,
     PURGE_AT,
+    REFUND,
     TAT,
     TTL_GRACE_SECONDS,
     address_budget_key,
@@ -51,12 +52,13 @@ class PasswordBudgets:
         """Return the charge of a right password where it still counts; else it lapses by itself: no write."""
         if not charge.was_ahead:
             return
-        refund = Write(name_budget_key(charge.subscriber_hash))
-        refund.require(above((TAT,), now)).add((TAT,), -NAME_PACE.interval)
+        refund, refund_id = Write(name_budget_key(charge.subscriber_hash)), new_id()
+        refund.require(above((TAT,), now), differs((REFUND,), refund_id))
+        refund.add((TAT,), -NAME_PACE.interval).set((REFUND,), refund_id)
         try:
             self._database.update(refund)
         except Refused:
-            return  # it has lapsed meanwhile
+            return  # it has lapsed meanwhile, or this is the SDK's repeat of a refund that was given
 
     def _charge(self, key: Item, pace: Pace, now: int) -> bool:
         """Write the charge: first as if the budget were untouched, then as one more within the burst.
@@ -69,7 +71,8 @@ class PasswordBudgets:
         if self._wins(untouched, charge_id):
             return False
         one_more = _dated(Write(key), charge_id, now, pace)
-        one_more.require(at_most((TAT,), now + pace.slack)).add((TAT,), pace.interval)
+        one_more.require(at_most((TAT,), now + pace.slack), differs((CHARGE,), charge_id))
+        one_more.add((TAT,), pace.interval)
         try:
             self._database.update(one_more)
         except Refused as refused:

@@ -7,12 +7,13 @@ every change here checks that in its own transaction (promise 4).
 from typing import NamedTuple
 
 from secondstep.audit import Event
-from secondstep.errors import InvalidToken
+from secondstep.errors import InvalidToken, Unavailable
 from secondstep.session import REPEAT_SECONDS, Session, Standing
 from secondstep.store.conditions import IS_ADMIN, alive, epoch_is
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Write, above, below, equals
+from secondstep.store.expression import NewItem, Write, above, below, differs, equals
 from secondstep.store.layout import (
+    S_CHARGE,
     S_CURRENT,
     S_EXPIRES,
     S_FAILURES,
@@ -26,7 +27,7 @@ from secondstep.store.layout import (
     subscriber_key,
     subscriber_record,
 )
-from secondstep.subscriber import Subscriber
+from secondstep.subscriber import Subscriber, new_id
 from secondstep.throttle import STEP_UP_FAILURES
 
 
@@ -80,16 +81,24 @@ class Sessions:
         gone = Write(session_key(session.subscriber_hash, session.sid)).require(epoch_is(session.epoch))
         try:
             self._database.commit(self._database.removed(gone), *(self._recorded(each) for each in events))
-        except Refused:
-            return
+        except Refused as refused:
+            if refused.part > 0:  # the record was refused, so the session was not ended
+                raise Unavailable from refused
 
     def charge_step_up(self, session: Session, now: int) -> Session:
-        """Pay for one step-up attempt of this session; InvalidToken after five wrong ones in a row."""
+        """Pay for one step-up attempt of this session; InvalidToken after five wrong ones in a row.
+
+        A refusal that shows this charge's own id is the SDK's repeat of a write that had won.
+        """
+        charge_id = new_id()
         write = Write(session_key(session.subscriber_hash, session.sid))
         write.require(epoch_is(session.epoch), above((S_EXPIRES,), now), below((S_FAILURES,), STEP_UP_FAILURES))
+        write.require(differs((S_CHARGE,), charge_id)).set((S_CHARGE,), charge_id)
         try:
             return session_record(self._database.update(write.add((S_FAILURES,), 1)))
         except Refused as refused:
+            if refused.item and refused.item.get(S_CHARGE) == charge_id:
+                return session_record(refused.item)
             raise InvalidToken from refused
 
     def accept_step_up(self, session: Session, accepting: Write, event: Event, now: int) -> None:

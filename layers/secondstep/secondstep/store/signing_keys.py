@@ -31,8 +31,11 @@ class SigningKeys:
         keys = [_record(item) for item in self._database.partition(SIGNING_KEYS)]
         return sorted(keys, key=lambda key: (key.signs_from, key.made_at, key.kid), reverse=True)
 
-    def rotate(self, new: SealedSigningKey, *, retiring: dict[str, int], retired: list[str], event: Event) -> None:
-        """One transaction: add a key, give its predecessors their end, remove the ones past it, record it."""
+    def rotate(self, new: SealedSigningKey, *, retiring: dict[str, int], retired: list[str], event: Event) -> bool:
+        """One transaction: add a key, give its predecessors their end, remove the ones past it, record it.
+
+        False where another rotation came first: then nothing was written.
+        """
         parts = [self._database.created(NewItem(_item(new)))]
         for kid, retires_at in retiring.items():
             ending = Write(signing_key_key(kid)).require(exists("pk")).set(("retires_at",), retires_at)
@@ -42,7 +45,8 @@ class SigningKeys:
         try:
             self._database.commit(*parts, self._database.recorded(NewItem(event_item(event))))
         except Refused:
-            return  # another rotation has changed the same keys at this moment; its new key serves as well
+            return False  # another rotation has changed the same keys at this moment; its new key serves as well
+        return True
 
 
 def _item(key: SealedSigningKey) -> Item:
