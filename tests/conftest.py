@@ -1,7 +1,7 @@
 """One local cloud for the whole run; each test meets it empty, with a fresh clock and one signing key."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from tests import dynamodb_local
 from tests.clock import FrozenClock
 from tests.recording import RecordedDynamoDb, RecordedKms, Recorder
 from tests.service import Person, Service
+from tests.spilled import Secrets
 
 PUBLIC_URL = "https://login.example.test"
 ORIGIN = "https://app.example.test"
@@ -119,3 +120,29 @@ def admin(service: Service) -> Person:
 def admin_token(service: Service, admin: Person) -> str:
     """Return the account token of an admin who has just logged in with both steps."""
     return str(service.session(admin)["account_token"])
+
+
+SECRETS = pytest.StashKey[Secrets]()
+
+
+@pytest.fixture(autouse=True)
+def secrets_seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Secrets:
+    """Return the secrets that this test meets; its output is searched for them when it has ended."""
+    seen = request.node.stash[SECRETS] = Secrets()
+    if "service" in request.fixturenames:
+        seen.watch(monkeypatch)
+    return seen
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose captured output or log holds one of its secrets (promise 10)."""
+    report = yield
+    if call.when == "call" and report.passed and SECRETS in item.stash:
+        spilled = item.stash[SECRETS].found_in("\n".join(text for _, text in report.sections))
+        if spilled:
+            report.outcome = "failed"
+            report.longrepr = f"secrets were printed or logged: {spilled}"
+    return report
