@@ -1,0 +1,96 @@
+"""The documents say what the code does: routes, codes, events, make targets, links, and the tests they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from secondstep import audit, contract, errors
+from secondstep.store import layout
+from tests.readme import README, ROOT, blocks, rows
+
+API = ROOT / "docs" / "api.md"
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROUTES = {f"{route.method} {route.path}" for route in contract.ROUTES}
+
+
+def _by_name(path: Path) -> str:
+    return path.name
+
+
+def test_the_readme_lists_the_routes_that_are_served() -> None:
+    assert set(rows(README, "## Routes")) == ROUTES
+
+
+def test_the_contract_marks_as_served_exactly_the_routes_that_are() -> None:
+    listed = rows(API, "# The HTTP contract")
+    assert {route for route, cells in listed.items() if cells[-1] == "served"} == ROUTES
+    assert {cells[-1] for cells in listed.values()} == {"served", "later"}
+
+
+def test_the_contract_marks_every_route_alike_wherever_it_stands() -> None:
+    listed = {route: cells[-1] for route, cells in rows(API, "# The HTTP contract").items()}
+    headings = dict(re.findall(r"^### `([A-Z]+ /\S*)` — (served|later)$", API.read_text("utf-8"), re.MULTILINE))
+    tables = {
+        route: cells[0]
+        for part in ("## Subscriber routes", "## Admin routes")
+        for route, cells in rows(API, part).items()
+    }
+    assert listed == listed | headings | tables
+    assert set(headings) | set(tables) == set(listed)
+
+
+def _refusals(base: type[errors.ServiceError]) -> set[type[errors.ServiceError]]:
+    return {each for child in base.__subclasses__() for each in ({child} | _refusals(child))}
+
+
+def test_the_contract_names_every_code_with_its_status() -> None:
+    table = dict(re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \|", API.read_text("utf-8"), re.MULTILINE))
+    coming = {"precondition_failed": "412", "precondition_required": "428"}
+    assert table == {each.code: str(each.status) for each in _refusals(errors.ServiceError)} | coming
+
+
+def test_the_contract_names_every_event() -> None:
+    section = API.read_text("utf-8").partition("## Events")[2].partition("## ")[0]
+    named = set(re.findall(r"`([a-z_]+)`", section))
+    assert {each.value for each in audit.EventName} <= named
+
+
+def test_the_storage_page_names_every_attribute() -> None:
+    page = (ROOT / "docs" / "storage-layout.md").read_text("utf-8")
+    names = {value for name, value in vars(layout).items() if name.isupper() and isinstance(value, str)}
+    assert not {name for name in names if f"`{name}`" not in page}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_by_name)
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    code = [*(text for _, _, text in blocks(document)), *re.findall(r"`([^`\n]+)`", document.read_text("utf-8"))]
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"^(?:[A-Z]+=\S+ )*make ([a-z0-9]+)", "\n".join(code), re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_by_name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", document.read_text("utf-8"))
+    broken = {link for link in links if "://" not in link and not (document.parent / link).exists()}
+    assert not broken
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_by_name)
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for path, name in re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", text):
+        assert (ROOT / path).is_file(), path
+        assert not name or f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path}::{name}"
+
+
+def test_every_event_file_that_is_named_exists() -> None:
+    named = {
+        each for document in DOCUMENTS for each in re.findall(r"events/[\w.-]+\.json", document.read_text("utf-8"))
+    }
+    assert not {each for each in named if not (ROOT / each).is_file()}
+
+
+def test_no_walk_is_marked_twice() -> None:
+    names = [name for name, _, _ in blocks() if name]
+    assert len(names) == len(set(names))
