@@ -1,5 +1,6 @@
 """One local cloud for the whole run; each test meets it empty, with a fresh clock and one signing key."""
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -126,12 +127,14 @@ SECRETS = pytest.StashKey[Secrets]()
 
 
 @pytest.fixture(autouse=True)
-def secrets_seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Secrets:
-    """Return the secrets that this test meets; its output is searched for them when it has ended."""
+def secrets_seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Secrets]:
+    """Yield the secrets that this test meets; its output and log are searched for them when it has ended."""
     seen = request.node.stash[SECRETS] = Secrets()
     if "service" in request.fixturenames:
         seen.watch(monkeypatch)
-    return seen
+    logging.getLogger().addHandler(seen.logged)
+    yield seen
+    logging.getLogger().removeHandler(seen.logged)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -141,7 +144,8 @@ def pytest_runtest_makereport(
     """Fail a test whose captured output or log holds one of its secrets (promise 10)."""
     report = yield
     if call.when == "call" and report.passed and SECRETS in item.stash:
-        spilled = item.stash[SECRETS].found_in("\n".join(text for _, text in report.sections))
+        seen = item.stash[SECRETS]
+        spilled = seen.found_in("\n".join([*seen.logged.lines, *(text for _, text in report.sections)]))
         if spilled:
             report.outcome = "failed"
             report.longrepr = f"secrets were printed or logged: {spilled}"

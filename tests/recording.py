@@ -51,6 +51,12 @@ class Recorder:
         return [call.operation for call in self.calls if call.operation in ("encrypt", "decrypt")]
 
     @property
+    def evaluated(self) -> int:
+        """Return how many times a TOTP secret was opened: once for each guess at one authenticator."""
+        opened = [call.request["EncryptionContext"] for call in self.calls if call.operation == "decrypt"]
+        return sum("authenticator" in context for context in opened)
+
+    @property
     def dynamodb(self) -> list[str]:
         """Return the DynamoDB operations, in the order in which they began."""
         return [call.operation for call in self.calls if call.operation not in ("encrypt", "decrypt")]

@@ -1,0 +1,396 @@
+"""`python -m local.event NAME`: an event of `events/`, filled in by a walk against the local run, on standard output.
+
+What stands as `${challenge}`, `${code}` or `${admin_token}` in a file is got the way a person gets it: by logging in,
+enrolling, being invited. The walk begins with `/_local/reset`, so every event finds the seeds as they were.
+"""
+
+import base64
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import pyotp
+
+from local.cloud import CREDENTIALS
+from local.seeds import ACCOUNT, PASSWORD
+from local.template import REGION, STACK
+from secondstep.store.codec import decode_item, encode_item
+from secondstep.store.layout import account_key, subscriber_key
+from secondstep.subscriber import Identity
+
+EVENTS = Path(__file__).resolve().parent.parent / "events"
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_DAY = 24 * 60 * 60
+_WRONG_PASSWORD = "not the right one"  # noqa: S105  on purpose
+
+type Json = dict[str, Any]
+
+
+class World(Protocol):
+    """The service that the walk goes through."""
+
+    def post(self, path: str, body: Json, token: str | None = None) -> Json:
+        """Post a JSON body and return the answer, whatever its status."""
+        ...
+
+    def advance(self, seconds: int) -> int:
+        """Move the service's clock (0 leaves it) and return what it shows."""
+        ...
+
+    @property
+    def dynamodb(self) -> Any:
+        """Return a client of DynamoDB."""
+        ...
+
+    @property
+    def state_table(self) -> str:
+        """Return the name of the State table."""
+        ...
+
+
+def names() -> list[str]:
+    """Return the names of all events."""
+    return sorted(path.stem for path in EVENTS.glob("*.json"))
+
+
+def filled(name: str, world: World) -> Json:
+    """Return an event whose placeholders hold live values; KeyError for a placeholder that nobody knows."""
+    text = (EVENTS / f"{name}.json").read_text("utf-8")
+    walk = Walk(world)
+    values = {each: walk.value(each) for each in dict.fromkeys(_PLACEHOLDER.findall(text))}
+    event: Json = json.loads(_PLACEHOLDER.sub(lambda found: values[found[1]], text))
+    return event
+
+
+class Walk:
+    """What each placeholder is, got from the seeds: `agent` and `admin`, who have not enrolled yet."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def value(self, name: str) -> str:
+        """Return the value of a placeholder."""
+        found = getattr(type(self), name, None)
+        if name.startswith("_") or not isinstance(found, cached_property):
+            raise KeyError(name)
+        return str(getattr(self, name))
+
+    # --- the agent, before and after the enrollment
+
+    @cached_property
+    def enroll_challenge(self) -> str:
+        """A login of `agent`, who has no authenticator yet."""
+        return self._login("agent")["challenge"]
+
+    @cached_property
+    def _waiting(self) -> Json:
+        return self._world.post("/enroll", {"challenge": self.enroll_challenge})
+
+    @cached_property
+    def confirm_challenge(self) -> str:
+        """The challenge whose secret waits for its first code."""
+        return str(self._waiting["challenge"])
+
+    @cached_property
+    def confirm_code(self) -> str:
+        """The first code of the secret that waits."""
+        return self._code(self._waiting["secret"])
+
+    @cached_property
+    def _session(self) -> Json:
+        """Bind agent's authenticator; the answer is the first session."""
+        return self._world.post("/verify", {"challenge": self.confirm_challenge, "code": self.confirm_code})
+
+    @cached_property
+    def bound_name(self) -> str:
+        """`agent`, once an authenticator is bound."""
+        return "agent" if self._session["next"] == "done" else ""
+
+    @cached_property
+    def spent_challenge(self) -> str:
+        """The challenge that confirmed the enrollment."""
+        return self.confirm_challenge if self._session else ""
+
+    @cached_property
+    def challenge(self) -> str:
+        """A login of `agent`, whose authenticator is bound."""
+        return self._login(self.bound_name)["challenge"]
+
+    @cached_property
+    def code(self) -> str:
+        """A code that is good now: the next step's, for the present one has confirmed the enrollment."""
+        return self._code(self._waiting["secret"], steps=1) if self._session else ""
+
+    @cached_property
+    def used_code(self) -> str:
+        """The code that has confirmed the enrollment."""
+        return self.confirm_code if self._session else ""
+
+    @cached_property
+    def wrong_code(self) -> str:
+        """A code of no step around now."""
+        near = {self._code(self._waiting["secret"], steps=step) for step in range(-12, 13)}
+        return next(code for code in (f"{number:06d}" for number in range(100)) if code not in near)
+
+    @cached_property
+    def recovery_code(self) -> str:
+        """One of agent's ten."""
+        return str(self._session["recovery_codes"][0])
+
+    @cached_property
+    def access_token(self) -> str:
+        """Agent's token for applications."""
+        return str(self._session["access_token"])
+
+    @cached_property
+    def account_token(self) -> str:
+        """Agent's token for this service."""
+        return str(self._session["account_token"])
+
+    @cached_property
+    def refresh_token(self) -> str:
+        """Agent's refresh token."""
+        return str(self._session["refresh_token"])
+
+    @cached_property
+    def old_refresh_token(self) -> str:
+        """A refresh token that was used more than ten seconds ago."""
+        self._world.post("/refresh", {"refresh_token": self.refresh_token})
+        self._world.advance(11)
+        return self.refresh_token
+
+    @cached_property
+    def agent_sub(self) -> str:
+        """Agent's `sub`."""
+        return str(self._subscriber("agent")["u"])
+
+    # --- the admin, and what only an admin can bring about
+
+    @cached_property
+    def _admin_session(self) -> Json:
+        waiting = self._world.post("/enroll", {"challenge": self._login("admin")["challenge"]})
+        return self._world.post("/verify", {"challenge": waiting["challenge"], "code": self._code(waiting["secret"])})
+
+    @cached_property
+    def admin_token(self) -> str:
+        """The account token of `admin`, who has just logged in with both steps."""
+        return str(self._admin_session["account_token"])
+
+    @cached_property
+    def stale_admin_token(self) -> str:
+        """A fresh token of a login of sixteen minutes ago."""
+        self._world.advance(16 * 60) if self._admin_session else None
+        return str(
+            self._world.post("/refresh", {"refresh_token": self._admin_session["refresh_token"]})["account_token"]
+        )
+
+    @cached_property
+    def admin_sub(self) -> str:
+        """The admin's `sub`."""
+        return str(_claims(self.admin_token)["sub"])
+
+    @cached_property
+    def admin_sid(self) -> str:
+        """The id of the admin's session."""
+        return str(_claims(self.admin_token)["sid"])
+
+    @cached_property
+    def admin_auth_time(self) -> str:
+        """When the admin logged in."""
+        return str(_claims(self.admin_token)["auth_time"])
+
+    @cached_property
+    def admin_hash(self) -> str:
+        """The hash of the admin's name."""
+        return Identity(ACCOUNT, "admin").hash
+
+    @cached_property
+    def admin_epoch(self) -> str:
+        """The admin's epoch, as the authorizer hands it on."""
+        return base64.b64encode(self._subscriber("admin")["x"]).decode() if self.admin_token else ""
+
+    @cached_property
+    def password_ticket(self) -> str:
+        """The ticket of the invitation of `newcomer`."""
+        invited = {"login_name": "newcomer", "role": "agent"}
+        return str(self._world.post("/admin/subscribers", invited, self.admin_token)["ticket"])
+
+    @cached_property
+    def enrollment_ticket(self) -> str:
+        """The ticket of a reset of `agent`, who had enrolled."""
+        path = f"/admin/subscribers/{self.bound_name}/reset"
+        return str(self._world.post(path, {"reason": "lost the phone"}, self.admin_token)["ticket"])
+
+    @cached_property
+    def ticketed_challenge(self) -> str:
+        """A login of `agent` after the reset."""
+        return self._login("agent")["challenge"] if self.enrollment_ticket else ""
+
+    @cached_property
+    def _late(self) -> Json:
+        """Enroll in the last minutes of the ticket's day."""
+        ticket = self.enrollment_ticket
+        self._world.advance(_DAY - 100)
+        waiting = self._world.post("/enroll", {"challenge": self._login("agent")["challenge"], "ticket": ticket})
+        self._world.advance(200)
+        return waiting
+
+    @cached_property
+    def late_confirm_challenge(self) -> str:
+        """A challenge whose ticket has expired since the secret was made."""
+        return str(self._late["challenge"])
+
+    @cached_property
+    def late_confirm_code(self) -> str:
+        """The right code for it."""
+        return self._code(self._late["secret"])
+
+    # --- budgets that are used up
+
+    @cached_property
+    def drained_name(self) -> str:
+        """A name with ten wrong passwords in a row."""
+        for _ in range(10):
+            self._login("nobody", _WRONG_PASSWORD)
+        return "nobody"
+
+    @cached_property
+    def drained_challenge(self) -> str:
+        """A challenge after ten wrong codes."""
+        self._guess_wrong(10)
+        return self._login(self.bound_name)["challenge"]
+
+    @cached_property
+    def disabled_challenge(self) -> str:
+        """A challenge after fifty wrong codes in a row."""
+        for _ in range(5):
+            self._guess_wrong(10)
+            self._world.advance(15 * 60)
+        return self._login(self.bound_name)["challenge"]
+
+    @cached_property
+    def disabled_token(self) -> str:
+        """The session of somebody whose authenticators are disabled, by a recovery code."""
+        recovery = {"challenge": self.disabled_challenge, "recovery_code": self.recovery_code}
+        return str(self._world.post("/verify", recovery)["account_token"])
+
+    def _guess_wrong(self, guesses: int) -> None:
+        for number in range(guesses):
+            if number % 5 == 0:
+                challenge = self._login(self.bound_name)["challenge"]
+            self._world.post("/verify", {"challenge": challenge, "code": self.wrong_code})
+
+    # --- an account that asks for no second factor
+
+    @cached_property
+    def factorless_name(self) -> str:
+        """`agent`, not enrolled, in an account whose policy does not require a second factor."""
+        self._world.dynamodb.update_item(
+            TableName=self._world.state_table,
+            Key=encode_item(account_key(ACCOUNT)),
+            UpdateExpression="SET policy.mfa_required = :no",
+            ExpressionAttributeValues={":no": {"BOOL": False}},
+        )
+        self._world.advance(61)  # as long as a policy is remembered
+        return "agent"
+
+    @cached_property
+    def factorless_token(self) -> str:
+        """The session of a password alone."""
+        return str(self._login(self.factorless_name)["account_token"])
+
+    # --- what they are made of
+
+    def _login(self, name: str, password: str = PASSWORD) -> dict[str, str]:
+        return self._world.post("/login", {"account": ACCOUNT, "login_name": name, "password": password})
+
+    def _code(self, secret: str, *, steps: int = 0) -> str:
+        return pyotp.TOTP(secret).at(self._world.advance(0) + 30 * steps)
+
+    def _subscriber(self, name: str) -> Json:
+        key = encode_item(subscriber_key(Identity(ACCOUNT, name).hash))
+        found = self._world.dynamodb.get_item(TableName=self._world.state_table, Key=key, ConsistentRead=True)
+        return decode_item(found["Item"])
+
+
+def _claims(token: str) -> Json:
+    part = token.split(".")[1]
+    claims: Json = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return claims
+
+
+class LocalRun:
+    """The running local service: its HTTP port, and AWS on the next one."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+        self._aws_url = f"http://127.0.0.1:{port + 1}"
+        self._send("/_local/reset", None, None)
+
+    def post(self, path: str, body: Json, token: str | None = None) -> Json:
+        """Post a JSON body and return the answer, whatever its status."""
+        return self._send(path, body, token)
+
+    def advance(self, seconds: int) -> int:
+        """Move the service's clock and return what it shows."""
+        return int(self._send("/_local/clock", {"advance_seconds": seconds}, None)["now"])
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        """Return a client of the local DynamoDB."""
+        return self._client("dynamodb")
+
+    @cached_property
+    def state_table(self) -> str:
+        """Return what the stack says the State table is called."""
+        [stack] = self._client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        return str(outputs["StateTable"])
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=REGION,
+            endpoint_url=self._aws_url,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def _send(self, path: str, body: Json | None, token: str | None) -> Json:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = b"" if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._url + path, data, headers, method="POST")  # noqa: S310  loopback
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                text = answer.read()
+        except urllib.error.HTTPError as refused:
+            text = refused.read()
+        parsed: Json = json.loads(text) if text else {}
+        return parsed
+
+
+def main(arguments: list[str], world: Callable[[int], World] = LocalRun) -> int:
+    """Print an event; the names of all where none is given."""
+    if len(arguments) != 1 or arguments[0] not in names():
+        print("usage: python -m local.event NAME    (PORT of the local run, default 3000)\n", file=sys.stderr)
+        print("\n".join(names()), file=sys.stderr)
+        return 2
+    try:
+        event = filled(arguments[0], world(int(os.environ.get("PORT") or 3000)))
+    except urllib.error.URLError:
+        print("The local run does not answer: start it with `make local`, in another window.", file=sys.stderr)
+        return 1
+    print(json.dumps(event, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""Attack A38: a secret is shown once, in the answer that it was made for, and lies nowhere else in the clear."""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from secondstep import contract, shapes
+from secondstep.authenticators.totp import Secret
+from secondstep.contract import Route
+from secondstep.session import SigningKey
+from secondstep.subscriber import Identity
+from tests.attacks import raw
+from tests.attacks.raw import assert_has_fixed_headers
+from tests.attacks.successes import POST_ROUTES, SUCCESSES
+from tests.service import PASSWORD, Person, Service, secret_of
+from tests.spilled import Secrets
+
+logger = logging.getLogger("careless")
+
+
+def _walk(service: Service) -> tuple[Person, dict[str, Any], dict[str, Any]]:
+    """Meet every secret there is: invite, enroll, log in, step up, refresh, recover, fail, log out."""
+    boss = service.bound_admin("boss")
+    admin = service.session(boss)["account_token"]
+    invited = service.post("/admin/subscribers", {"login_name": "newcomer", "role": "agent"}, token=admin).body
+    name = {"account": "acme", "login_name": "newcomer"}
+    service.post("/password", {**name, "ticket": invited["ticket"], "new_password": PASSWORD})
+    person = service.bound_person("other")._replace(identity=Identity("acme", "newcomer"))
+    shown = service.enroll(person, ticket=invited["ticket"]).body
+    person = person._replace(secret=secret_of(shown["secret"]))
+    session = service.verify(shown["challenge"], service.code(person)).body
+    service.verify(service.challenge(person), service.code(person))  # replayed
+    service.verify(service.challenge(person), service.wrong_code(person))
+    service.verify(service.challenge(person), service.code(person, steps=-3))
+    service.log_in(person, "not the right password")
+    service.clock.advance(60)
+    service.post("/step-up", {"code": service.code(person)}, token=session["account_token"])
+    service.post("/step-up", {"recovery_code": session["recovery_codes"][0]}, token=session["account_token"])
+    recovery = {"challenge": service.challenge(person), "recovery_code": session["recovery_codes"][1]}
+    service.post("/verify", recovery)
+    service.post("/refresh", {"refresh_token": session["refresh_token"]})
+    service.clock.advance(30)
+    service.post("/refresh", {"refresh_token": session["refresh_token"]})  # used before: ends the session
+    service.clock.advance(60)
+    last = service.session(person)
+    service.post("/logout", token=last["account_token"])
+    service.clock.advance(60)
+    return person, session, service.session(person)
+
+
+def test_nothing_in_the_tables_is_a_secret_in_the_clear(service: Service, secrets_seen: Secrets) -> None:
+    """Sealed secrets and hashes are there; not one text that a person or a client holds."""
+    _walk(service)
+    stored = repr([*service.state(), *service.events()])
+    found = secrets_seen.texts | secrets_seen.codes
+    assert len(found) > 40
+    secrets_seen.sealed.clear()
+    assert secrets_seen.found_in(stored) == []
+    assert PASSWORD not in stored
+
+
+def test_the_audit_holds_no_secret_in_any_form_and_no_password_text(service: Service, secrets_seen: Secrets) -> None:
+    person, _, session = _walk(service)
+    admin = service.session(service.bound_admin("boss2"))["account_token"]
+    service.reset(admin, person.login_name, reason="lost phone")
+    events = service.events()
+    assert {event["event"] for event in events} >= {"login", "verify", "enrolled", "step_up", "recovery_code_used"}
+    assert {event["event"] for event in events} >= {"refresh_reuse", "logout", "invited", "reset", "password_set"}
+    assert secrets_seen.found_in(repr(events)) == []
+    assert session["refresh_token"] in secrets_seen.texts
+
+
+READS = [route for route in contract.ROUTES if route.method == "GET"]
+
+
+@pytest.mark.parametrize("route", READS, ids=lambda route: route.path)
+def test_no_get_route_shows_a_secret(service: Service, secrets_seen: Secrets, route: Route) -> None:
+    """After activation there is no second look at a secret, a QR code or a recovery code."""
+    _, _, session = _walk(service)
+    reply = service.get(route.path, token=session["account_token"] if route.bearer != "none" else None)
+    assert reply.status == 200
+    shown = json.dumps(reply.body)
+    assert secrets_seen.found_in(shown) == []
+    if route is not contract.OPENAPI:  # its description names the fields
+        assert not re.search(r"secret|otpauth|qr_svg|password", shown)
+    assert "?" not in route.path
+
+
+def test_a_login_after_the_enrollment_shows_no_secret_again(service: Service, enrolled: Person) -> None:
+    reply = service.log_in(enrolled)
+    assert set(reply.body) == {"next", "challenge", "methods", "authenticators", "expires_in"}
+    [shown] = reply.body["authenticators"]
+    assert set(shown) == {"id", "name"}
+    assert service.post("/enroll", {"challenge": reply.body["challenge"]}).code == "challenge_invalid"
+
+
+def test_recovery_codes_are_shown_when_they_are_made_and_never_again(service: Service, agent: Person) -> None:
+    reply, secret = service.bind(agent)
+    assert len(reply.body["recovery_codes"]) == 10
+    person = agent._replace(secret=secret)
+    service.clock.advance(60)
+    assert "recovery_codes" not in service.session(person)
+    for path in ("/me",):
+        assert "recovery_codes" not in service.get(path, token=reply.body["access_token"]).body
+
+
+@pytest.mark.parametrize("route", POST_ROUTES, ids=lambda route: route.path)
+def test_no_answer_to_a_post_may_be_stored(service: Service, route: Route) -> None:
+    success = SUCCESSES[route.path](service)
+    for reply in (success.send(service, {"x": 1}), success.send(service)):
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert_has_fixed_headers(reply)
+
+
+TYPED = "TYPED-BY-THE-CALLER"
+
+
+@pytest.mark.parametrize("route", POST_ROUTES, ids=lambda route: route.path)
+def test_an_error_never_echoes_what_was_typed(service: Service, route: Route) -> None:
+    """What lands in a wrong field may be a password; an answer ends in logs and in screenshots."""
+    success = SUCCESSES[route.path](service)
+    for name in success.body:
+        for value in (TYPED, [TYPED], {TYPED: TYPED}, TYPED * 3000, f"{TYPED}\x00", f"{TYPED}/"):
+            reply = success.send(service, {**success.body, name: value})
+            if reply.status >= 400:
+                assert TYPED not in json.dumps(reply.body), (name, value)
+                assert TYPED not in repr(list(reply.headers))
+
+
+def test_a_path_is_never_echoed(service: Service, admin_token: str) -> None:
+    for path in (f"/{TYPED}", f"/admin/subscribers/{TYPED}/reset", f"/admin/subscribers/{TYPED}%00/reset"):
+        reply = raw.send(service, "POST", path, b'{"reason": "x"}', token=admin_token)
+        assert reply.status in (400, 404)
+        assert TYPED not in json.dumps(reply.body)
+
+
+def test_a_login_name_that_was_typed_is_in_no_log(
+    service: Service, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """People type their password into the field of the name."""
+    body = {"account": "acme", "login_name": TYPED, "password": TYPED}
+    service.post("/login", body)
+    service.post("/login", {**body, "account": TYPED})
+    service.post(f"/admin/subscribers/{TYPED}/reset", {"reason": "x"})
+    out, err = capfd.readouterr()
+    logged = out + err + repr([vars(record) for record in caplog.records])
+    assert "invalid_credentials" in logged
+    assert TYPED not in logged
+    assert TYPED.casefold() not in logged
+
+
+def test_a_defect_is_logged_by_its_kind_and_place_not_by_its_message(
+    service: Service, enrolled: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> Any:
+        raise ValueError(f"cannot handle {TYPED}")
+
+    service.recorder.fault = broken
+    reply = service.log_in(enrolled)
+    service.recorder.fault = None
+    assert (reply.status, reply.code) == (500, "internal_error")
+    [record] = [each for each in caplog.records if each.message == "defect"]
+    assert vars(record)["kind"] == "ValueError"
+    assert TYPED not in json.dumps(reply.body)
+    assert TYPED not in repr(vars(record)) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda service: repr(Secret(b"x" * 20)),
+        lambda service: str(Secret(b"x" * 20)),
+        lambda service: repr(shapes.LoginRequest(account="a", login_name=TYPED, password=TYPED)),
+        lambda service: repr(shapes.VerifyRequest(challenge=TYPED, code=TYPED)),
+        lambda service: repr(service.services.keyring.signing_key(service.now())),
+    ],
+)
+def test_a_secrets_own_repr_hides_it(service: Service, shown: Callable[[Service], str]) -> None:
+    text = shown(service)
+    assert TYPED not in text
+    assert "xxxx" not in text
+    assert "PRIVATE" not in text
+    assert SigningKey.__name__ in text or "…" in text
+
+
+# --- the search itself, so that its silence means something
+
+
+def test_the_search_finds_what_a_careless_line_would_print(service: Service, secrets_seen: Secrets) -> None:
+    person, session, _ = _walk(service)
+    for careless in (
+        json.dumps(session),
+        f"token={session['refresh_token'].split('.')[2]}",
+        f"secret {person.secret.base32}",
+        f"raw {person.secret.raw!r}",
+        f"raw {person.secret.raw.hex()}",
+        f"password {PASSWORD}",
+        session["recovery_codes"][0].replace("-", ""),
+        f"code {next(iter(secrets_seen.codes))}, wrong",
+    ):
+        assert secrets_seen.found_in(careless), careless
+    assert secrets_seen.found_in("answered status=200 code=ok route=/verify at 1795521700 1000000") == []
+
+
+def test_the_search_reads_the_services_own_log_lines_and_metrics(
+    service: Service, enrolled: Person, secrets_seen: Secrets, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service.log_in(enrolled)
+    [line] = [each for each in secrets_seen.logged.lines if each.startswith("answered")]
+    assert "POST /login" in line
+    assert "CloudWatchMetrics" in capfd.readouterr().out
+
+
+def test_a_test_that_logs_a_secret_in_a_field_is_told_so(
+    service: Service, enrolled: Person, secrets_seen: Secrets
+) -> None:
+    token = service.session(enrolled)["refresh_token"]
+    logger.warning("careless", extra={"token": token})
+    assert secrets_seen.found_in("".join(secrets_seen.logged.lines))
+    secrets_seen.logged.lines.clear()  # else this very test would fail

@@ -1,0 +1,288 @@
+"""Every file of `events/` is run through the real handler, directly, with the state that it needs.
+
+The events are what API Gateway sends, complete; so they also hold the functions to what is really in an event.
+"""
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.event import EVENTS, World, filled, main, names
+from local.functions import LambdaContext, new_context
+from secondstep import contract
+from secondstep.contract import EVERYWHERE, Route
+from secondstep.subscriber import Role
+from tests.service import Service
+
+# What each event leads to: the status, and the code of a problem, or `ok`. The authorizer has words of its own.
+EXPECTED: dict[str, tuple[int, str]] = {
+    "login.right_password_bound": (200, "ok"),
+    "login.right_password_not_enrolled": (200, "ok"),
+    "login.right_password_no_factor_required": (200, "ok"),
+    "login.wrong_password": (401, "invalid_credentials"),
+    "login.unknown_name": (401, "invalid_credentials"),
+    "login.unknown_account": (401, "invalid_credentials"),
+    "login.too_many_attempts": (429, "too_many_attempts"),
+    "login.unknown_field": (400, "invalid_request"),
+    "login.too_large": (413, "payload_too_large"),
+    "login.form_encoded": (415, "unsupported_media_type"),
+    "enroll.first_secret": (200, "ok"),
+    "enroll.another_secret": (200, "ok"),
+    "enroll.with_ticket": (200, "ok"),
+    "enroll.wrong_ticket": (401, "ticket_invalid"),
+    "enroll.missing_ticket": (401, "ticket_invalid"),
+    "enroll.spent_challenge": (401, "challenge_invalid"),
+    "enroll.unknown_field": (400, "invalid_request"),
+    "enroll.too_large": (413, "payload_too_large"),
+    "enroll.form_encoded": (415, "unsupported_media_type"),
+    "verify.right_code": (200, "ok"),
+    "verify.first_code": (200, "ok"),
+    "verify.recovery_code": (200, "ok"),
+    "verify.wrong_code": (401, "invalid_code"),
+    "verify.used_code": (401, "invalid_code"),
+    "verify.wrong_recovery_code": (401, "invalid_code"),
+    "verify.code_of_five_digits": (400, "invalid_request"),
+    "verify.code_and_recovery_code": (400, "invalid_request"),
+    "verify.spent_challenge": (401, "challenge_invalid"),
+    "verify.ticket_expired_meanwhile": (401, "ticket_invalid"),
+    "verify.authenticator_disabled": (403, "authenticator_disabled"),
+    "verify.too_many_attempts": (429, "too_many_attempts"),
+    "verify.unknown_field": (400, "invalid_request"),
+    "verify.too_large": (413, "payload_too_large"),
+    "verify.form_encoded": (415, "unsupported_media_type"),
+    "password.right_ticket": (204, "ok"),
+    "password.wrong_ticket": (401, "ticket_invalid"),
+    "password.too_short": (400, "password_refused"),
+    "password.too_common": (400, "password_refused"),
+    "password.unknown_field": (400, "invalid_request"),
+    "password.too_large": (413, "payload_too_large"),
+    "password.form_encoded": (415, "unsupported_media_type"),
+    "refresh.right_token": (200, "ok"),
+    "refresh.used_token": (401, "invalid_token"),
+    "refresh.unknown_token": (401, "invalid_token"),
+    "refresh.unknown_field": (400, "invalid_request"),
+    "refresh.too_large": (413, "payload_too_large"),
+    "refresh.form_encoded": (415, "unsupported_media_type"),
+    "step-up.right_code": (200, "ok"),
+    "step-up.recovery_code": (200, "ok"),
+    "step-up.right_password": (200, "ok"),
+    "step-up.wrong_code": (401, "invalid_code"),
+    "step-up.wrong_password": (401, "invalid_credentials"),
+    "step-up.password_of_somebody_bound": (400, "invalid_request"),
+    "step-up.access_token": (401, "invalid_token"),
+    "step-up.authenticator_disabled": (403, "authenticator_disabled"),
+    "step-up.unknown_field": (400, "invalid_request"),
+    "step-up.too_large": (413, "payload_too_large"),
+    "step-up.form_encoded": (415, "unsupported_media_type"),
+    "me.account_token": (200, "ok"),
+    "me.access_token": (200, "ok"),
+    "me.no_token": (401, "invalid_token"),
+    "me.query_parameter": (400, "invalid_request"),
+    "logout.account_token": (204, "ok"),
+    "logout.refresh_token": (204, "ok"),
+    "logout.no_token": (401, "invalid_token"),
+    "logout.unknown_field": (400, "invalid_request"),
+    "logout.too_large": (413, "payload_too_large"),
+    "logout.form_encoded": (415, "unsupported_media_type"),
+    "invite.agent": (201, "ok"),
+    "invite.admin": (201, "ok"),
+    "invite.name_taken": (409, "conflict"),
+    "invite.stale_login": (401, "step_up_required"),
+    "invite.another_token_than_the_authorizers": (401, "invalid_token"),
+    "invite.unknown_field": (400, "invalid_request"),
+    "invite.too_large": (413, "payload_too_large"),
+    "invite.form_encoded": (415, "unsupported_media_type"),
+    "reset.agent": (200, "ok"),
+    "reset.unknown_name": (404, "not_found"),
+    "reset.oneself": (403, "forbidden"),
+    "reset.no_reason": (400, "invalid_request"),
+    "reset.stale_login": (401, "step_up_required"),
+    "reset.another_token_than_the_authorizers": (401, "invalid_token"),
+    "reset.unknown_field": (400, "invalid_request"),
+    "reset.too_large": (413, "payload_too_large"),
+    "reset.form_encoded": (415, "unsupported_media_type"),
+    "jwks.served": (200, "ok"),
+    "jwks.query_parameter": (400, "invalid_request"),
+    "discovery.served": (200, "ok"),
+    "discovery.query_parameter": (400, "invalid_request"),
+    "openapi.served": (200, "ok"),
+    "openapi.query_parameter": (400, "invalid_request"),
+    "health.served": (200, "ok"),
+    "health.query_parameter": (400, "invalid_request"),
+    "preflight.listed_origin": (204, "ok"),
+    "preflight.another_origin": (204, "ok"),
+    "authorizer.admin": (200, "Allow"),
+    "authorizer.agent": (403, "Deny"),
+    "authorizer.access_token": (401, "Unauthorized"),
+    "authorizer.no_such_session": (401, "Unauthorized"),
+    "rotate.schedule": (200, "kid"),
+}
+
+# Refusals that no single event can bring about, and why.
+RACE = "only a race leads there: tests/attacks and tests/flows run it"
+NOT_BY_AN_EVENT = {
+    ("/login", "conflict"): RACE,
+    ("/enroll", "conflict"): RACE,
+    ("/verify", "conflict"): RACE,
+    ("/password", "conflict"): RACE,
+    ("/admin/subscribers/{login_name}/reset", "conflict"): RACE,
+    ("/admin/subscribers", "forbidden"): "the authorizer says it first: see `authorizer.agent`",
+}
+
+
+class InProcess:
+    """The service under test, as `local.event` walks through it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.dynamodb = service._dynamodb
+        self.state_table = service.services.settings.state_table
+
+    def post(self, path: str, body: dict[str, Any], token: str | None = None) -> dict[str, Any]:
+        return self._service.post(path, body, token=token).body
+
+    def advance(self, seconds: int) -> int:
+        return int(self._service.clock.advance(seconds))
+
+
+@pytest.fixture
+def world(service: Service) -> World:
+    """Return the service with the seeds of the local run that the events speak of."""
+    service.person("agent")
+    service.person("admin", role=Role.ADMIN)
+    return InProcess(service)
+
+
+def _context(service: Service) -> LambdaContext:
+    return new_context(next(iter(service.gateway._functions._functions.values())))
+
+
+def _handler(function: str) -> Any:
+    return import_module(f"functions.{function}.app").handler
+
+
+def _route(event: dict[str, Any]) -> Route | None:
+    found = [r for r in contract.ROUTES if (r.method, r.path) == (event.get("httpMethod"), event.get("resource"))]
+    return found[0] if found else None
+
+
+def _function(name: str, event: dict[str, Any]) -> str:
+    route = _route(event)
+    prefix = name.partition(".")[0]
+    if prefix in ("authorizer", "rotate") or route is None:
+        return {"preflight": "published"}.get(prefix, prefix)
+    return route.function
+
+
+@pytest.mark.parametrize("name", [each for each in EXPECTED if not each.startswith(("authorizer.", "rotate."))])
+def test_an_event_leads_to_what_its_name_says(service: Service, world: World, name: str) -> None:
+    event = filled(name, world)
+    answer = _handler(_function(name, event))(event, _context(service))
+    body = json.loads(answer["body"]) if answer.get("body") else {}
+    assert (answer["statusCode"], body.get("code", "ok") if answer["statusCode"] >= 400 else "ok") == EXPECTED[name]
+    assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
+    assert answer["isBase64Encoded"] is False
+
+
+@pytest.mark.parametrize("name", [each for each in EXPECTED if each.startswith("authorizer.")])
+def test_an_event_of_the_authorizer_leads_to_what_its_name_says(service: Service, world: World, name: str) -> None:
+    event, said = filled(name, world), EXPECTED[name][1]
+    if said == "Unauthorized":
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            _handler("authorizer")(event, _context(service))
+        return
+    answer = _handler("authorizer")(event, _context(service))
+    [statement] = answer["policyDocument"]["Statement"]
+    assert statement == {"Action": "execute-api:Invoke", "Effect": said, "Resource": event["methodArn"]}
+    assert all(isinstance(value, str) for value in answer["context"].values())
+
+
+def test_the_context_in_the_events_is_what_the_authorizer_hands_over(service: Service, world: World) -> None:
+    """Else the admin events would run against a context that never comes."""
+    handed = _handler("authorizer")(filled("authorizer.admin", world), _context(service))["context"]
+    written = json.loads((EVENTS / "reset.agent.json").read_text("utf-8"))["requestContext"]["authorizer"]
+    assert set(written) == set(handed) | {"principalId", "integrationLatency"}
+
+
+def test_the_schedules_event_makes_the_next_signing_key(service: Service, world: World) -> None:
+    answer = _handler("rotate")(filled("rotate.schedule", world), _context(service))
+    assert set(answer) == {"kid"}
+    assert [event["detail"] for event in service.events("signing_key_rotated")] == [answer]
+
+
+def test_every_file_is_expected_and_every_expectation_has_a_file() -> None:
+    assert set(names()) == set(EXPECTED)
+
+
+def _events_of(route: Route) -> list[str]:
+    return [name for name in names() if _route(json.loads((EVENTS / f"{name}.json").read_text("utf-8"))) == route]
+
+
+@pytest.mark.parametrize("route", contract.ROUTES, ids=lambda route: route.path)
+def test_every_route_has_an_event_that_succeeds_and_one_for_each_refusal(route: Route) -> None:
+    outcomes = {EXPECTED[name] for name in _events_of(route) if not name.startswith("authorizer.")}
+    assert (route.status, "ok") in outcomes
+    for refusal in route.refusals:
+        known = (refusal.status, refusal.code) in outcomes
+        assert known is not ((route.path, refusal.code) in NOT_BY_AN_EVENT), refusal.code
+
+
+def test_no_event_expects_what_the_contract_does_not_list() -> None:
+    for route in contract.ROUTES:
+        listed = {(refusal.status, refusal.code) for refusal in (*route.refusals, *EVERYWHERE)} | {(route.status, "ok")}
+        for name in _events_of(route):
+            if not name.startswith("authorizer."):
+                assert EXPECTED[name] in listed, name
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_an_event_has_all_that_api_gateway_sends(name: str) -> None:
+    event = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    if name.startswith("rotate."):
+        assert event["detail-type"] == "Scheduled Event"
+        return
+    expected = {"resource", "path", "httpMethod", "headers", "multiValueHeaders", "queryStringParameters"}
+    expected |= {"multiValueQueryStringParameters", "pathParameters", "stageVariables", "requestContext"}
+    expected |= {"type", "methodArn"} if name.startswith("authorizer.") else {"body", "isBase64Encoded"}
+    assert set(event) == expected
+    assert event["multiValueHeaders"] == {key: [value] for key, value in event["headers"].items()}
+    assert event["requestContext"]["resourcePath"] == event["resource"]
+    assert event["requestContext"]["path"] == "/live" + event["path"]
+
+
+def test_no_event_holds_a_live_secret() -> None:
+    """What opens anything is a placeholder; a file in a repository is read by everybody."""
+    for name in names():
+        text = (EVENTS / f"{name}.json").read_text("utf-8")
+        assert not re.search(r"eyJ[\w-]{20}|[0-9a-f]{32}\.[\w-]{43}", text), name
+        for token in re.findall(r"Bearer ([^\"]+)", text):
+            assert token.startswith("${") or token == "x.y.z", name
+
+
+def test_the_readme_lists_every_event_with_its_outcome() -> None:
+    listed = (EVENTS / "README.md").read_text("utf-8")
+    for name, (status, code) in EXPECTED.items():
+        assert f"| `{name}` | {status} | `{code}` |" in listed
+
+
+def test_an_unknown_name_is_told_with_the_ones_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nothing.such"]) == 2
+    assert "verify.right_code" in capsys.readouterr().err
+
+
+def test_the_command_prints_an_event_that_a_function_can_take(
+    service: Service, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify.right_code"], lambda _: world) == 0
+    out = capsys.readouterr().out
+    event = json.loads(out[out.index("{\n") :])  # in this process the functions' metrics are printed before it
+    assert "${" not in json.dumps(event)
+    assert _handler("verify")(event, _context(service))["statusCode"] == 200
+
+
+def test_the_folder_lies_where_the_command_looks() -> None:
+    assert Path(__file__).resolve().parents[2] / "events" == EVENTS
