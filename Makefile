@@ -16,7 +16,7 @@ help: ## list these commands
 setup:
 	@scripts/setup
 
-local: setup ## serve everything on this machine (PORT=3000, TLS=1 for https, LOG=1 for the functions' logs)
+local: setup ## serve everything on this machine (PORT=3000, TLS=1 for https, LOG=1 for logs, MAIL=1 for notices)
 	@PORT=$(PORT) $(BIN)/python -m local
 
 test: setup ## unit, flow, function and attack tests, with coverage

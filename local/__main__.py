@@ -1,4 +1,4 @@
-"""`python -m local`: the local run. PORT (default 3000), TLS=1, LOG=1; what is wrong is said in a sentence."""
+"""`python -m local`: the local run. PORT (default 3000), TLS=1, LOG=1, MAIL=1; what is wrong is said in a sentence."""
 
 import os
 import sys

@@ -21,6 +21,8 @@ from moto.kms.responses import KmsResponse
 TOKEN_SECONDS = 600  # "The token is valid for 10 minutes" (API reference of TransactWriteItems)
 MOTO = threading.RLock()
 
+_DYNAMODB, _KMS = DynamoHandler.call_action, KmsResponse.call_action  # moto's own, whoever else has wrapped them
+
 type Reply = tuple[int, dict[str, Any], Any]
 
 
@@ -81,16 +83,18 @@ class TokenMemory:
 
 @contextmanager
 def atomic(memory: TokenMemory) -> Iterator[None]:
-    """Make every call of DynamoDB and KMS in this process run alone, while the context lasts."""
-    dynamodb, kms = DynamoHandler.call_action, KmsResponse.call_action
+    """Make every call of DynamoDB and KMS in this process run alone, while the context lasts.
+
+    Within another one (a test's cloud beside the session's) this memory takes the other's place.
+    """
 
     def dynamodb_alone(handler: Any) -> Any:
         with MOTO:
-            return memory.call(handler, dynamodb)
+            return memory.call(handler, _DYNAMODB)
 
     def kms_alone(handler: Any) -> Any:
         with MOTO:
-            return kms(handler)
+            return _KMS(handler)
 
     with (
         patch.object(DynamoHandler, "call_action", dynamodb_alone),

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from local.server import HOST, PortBusy, PortRefused, Server, bound
 
 if TYPE_CHECKING:
+    from local.deliveries import Mail
     from local.service import LocalService
 
 DEFAULT_PORT = 3000
@@ -31,6 +32,7 @@ class Options:
     port: int
     tls: bool
     log: bool
+    mail: bool
 
     @property
     def url(self) -> str:
@@ -44,11 +46,12 @@ class Options:
 
 
 def options(environment: Mapping[str, str]) -> Options:
-    """Read PORT, TLS and LOG; StartRefused for a port that is none."""
+    """Read PORT, TLS, LOG and MAIL; StartRefused for a port that is none."""
     text = environment.get("PORT") or str(DEFAULT_PORT)
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65534):
         raise StartRefused(f"PORT must be a number from 1 to 65534, not {text!r}; PORT+1 is taken, too.")
-    return Options(int(text), tls=_is_on(environment.get("TLS")), log=_is_on(environment.get("LOG")))
+    log = _is_on(environment.get("LOG"))
+    return Options(int(text), tls=_is_on(environment.get("TLS")), log=log, mail=log or _is_on(environment.get("MAIL")))
 
 
 def run(environment: Mapping[str, str]) -> None:
@@ -116,12 +119,17 @@ def _service(asked: Options) -> Iterator["LocalService"]:
     from local.template import TemplateError
 
     try:
-        service = LocalService(public_url=asked.url, environment=_logging_environment(asked))
+        post = _show_mail if asked.mail else None
+        service = LocalService(public_url=asked.url, environment=_logging_environment(asked), post=post)
         with service, _metrics(asked):
             service.seed()
             yield service
     except TemplateError as error:
         raise StartRefused(str(error)) from error
+
+
+def _show_mail(mail: "Mail") -> None:
+    print(f"mail to {mail.recipient}: {mail.subject}", flush=True)
 
 
 @contextmanager

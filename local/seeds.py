@@ -72,6 +72,7 @@ def _subscriber(login_name: str, role: Role, now: int, *, enrollment: Enrollment
         epoch=new_epoch(),
         created_at=now,
         password_hash=hash_password(PASSWORD),
+        email=f"{identity.login_name}@example.com",
     )
 
 

@@ -1,9 +1,9 @@
 """The whole service in one process: cloud, clock, handlers, gateway, seeds. What `make local` and the tests start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from local.clock import LocalClock
 from local.cloud import Cloud
@@ -15,25 +15,51 @@ from local.template import TEMPLATE, Template
 from secondstep import wiring
 from secondstep.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+    from local.deliveries import Mail
+
 ORIGINS = "http://localhost:*"
+NOTICE_FROM = "no-reply@secondstep.example"
 _ROTATION = "RotateFunction"
 
 
 class LocalService:
-    """Start it, seed it, call `gateway` (deployed routes) or `application` (with `/_local/…`); nothing is kept."""
+    """Start it, seed it, call `gateway` (deployed routes) or `application` (with `/_local/…`); nothing is kept.
+
+    With `post` the events go out as well, after each request, and it is given the mails that would be sent.
+    """
 
     def __init__(
-        self, *, public_url: str, environment: Mapping[str, str] | None = None, template: Path = TEMPLATE
+        self,
+        *,
+        public_url: str,
+        environment: Mapping[str, str] | None = None,
+        template: Path = TEMPLATE,
+        post: "Callable[[Mail], object] | None" = None,
     ) -> None:
-        parameters = {"PublicUrl": public_url, "AllowedOrigins": ORIGINS}
+        parameters = {"PublicUrl": public_url, "AllowedOrigins": ORIGINS, "NoticeFrom": NOTICE_FROM if post else ""}
         self.template = Template.load(template, parameters)
-        self.cloud = Cloud(self.template, environment)
+        self.cloud = Cloud(self.template, environment, streams=post is not None)
         self.clock = LocalClock()
         self.functions = Functions(self.template)
         self.gateway = Gateway(self.template, self.functions, self.clock)
-        self.application = LocalRoutes(self.gateway, self.clock, self.reset)
+        self.deliveries = self._deliveries(post) if post else None
+        self.application = LocalRoutes(self._answer, self.clock, self.reset)
         self.seeds = Seeds()
         self._resetting = Lock()
+
+    def _deliveries(self, post: "Callable[[Mail], object]") -> Any:
+        from local.deliveries import Deliveries  # moto's EventBridge is loaded only where it is asked for
+
+        return Deliveries(self.template, self.functions, lambda: self.cloud.stream("AuditTable"), post)
+
+    def _answer(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        answer = self.gateway(environ, start_response)
+        if self.deliveries:
+            self.deliveries.deliver()
+        return answer
 
     def __enter__(self) -> Self:
         self.start()
@@ -56,7 +82,7 @@ class LocalService:
     def install(self) -> None:
         """Give the handlers fresh parts with this clock: new clients, empty caches."""
         settings = Settings.from_environment(self.cloud.environment)
-        wiring.install(wiring.build(settings, clock=self.clock))
+        wiring.install(wiring.build(settings, clock=self.clock, events=self.deliveries, ses=self.deliveries))
 
     def make_signing_key(self) -> None:
         """Have the first signing key made by the function that makes it in a deployment."""

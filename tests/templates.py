@@ -14,6 +14,8 @@ from tests.recording import Called
 
 type Json = Any
 
+NOTICE_FROM = "no-reply@example.test"
+
 _ACTIONS = {
     "get_item": "dynamodb:GetItem",
     "put_item": "dynamodb:PutItem",
@@ -76,7 +78,7 @@ class Policy:
 @cache
 def template(origins: str = "https://app.example.test") -> Template:
     """Return template.yaml, translated."""
-    return Template.load(TEMPLATE, parameters={"AllowedOrigins": origins})
+    return Template.load(TEMPLATE, parameters={"AllowedOrigins": origins, "NoticeFrom": NOTICE_FROM})
 
 
 def document() -> dict[str, Json]:
@@ -129,14 +131,19 @@ def questions(call: Called, logical_ids: Mapping[str, str]) -> Iterator[Asked]:
             ((kind, one),) = part.items()
             yield _on_table(_PARTS[kind], logical_ids[one["TableName"]], _partition(one))
     elif call.operation == "query":
-        asked_for = request["ExpressionAttributeValues"][":pk"]["S"]
-        yield _on_table("dynamodb:Query", logical_ids[request["TableName"]], asked_for)
+        yield _on_table("dynamodb:Query", logical_ids[request["TableName"]], _queried(request))
     else:
         yield _on_table(_ACTIONS[call.operation], logical_ids[request["TableName"]], _partition(request))
 
 
 def _on_table(action: str, table: str, *partitions: str) -> Asked:
     return Asked(action, table, {"dynamodb:LeadingKeys": partitions})
+
+
+def _queried(request: Mapping[str, Json]) -> str:
+    """Return the partition that a Query reads: what its key condition compares first."""
+    value = str(request["KeyConditionExpression"]).split(" = ")[1].split(" AND ")[0]
+    return str(request["ExpressionAttributeValues"][value]["S"])
 
 
 def _partition(request: Mapping[str, Json]) -> str:
@@ -162,7 +169,11 @@ def _listed(value: Json) -> list[Json]:
 
 
 def _logical_id(value: Json) -> str:
-    return str(value["Fn::GetAtt"][0]) if isinstance(value, dict) else str(value)
+    """Return the logical id of a resource; a table's stream is `AuditTable.StreamArn`, what is no resource its ARN."""
+    if isinstance(value, dict) and "Fn::GetAtt" in value:
+        name, attribute = value["Fn::GetAtt"]
+        return str(name if attribute == "Arn" else f"{name}.{attribute}")
+    return str(template().resolve(value))
 
 
 def _holds(operator: str, clause: Mapping[str, tuple[str, ...]], asked: Mapping[str, tuple[str, ...]]) -> bool:

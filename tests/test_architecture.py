@@ -17,8 +17,8 @@ RANKS = (
     {"errors", "settings", "secret_text", "throttle", "aws", "context", "account"},
     {"subscriber", "cursor"},
     {"shapes", "audit", "authenticators"},
-    {"contract"},
-    {"challenge", "ticket", "session"},
+    {"contract", "announcement", "mailer"},
+    {"challenge", "ticket", "session", "bus", "notices"},
     {"explanation", "store"},
     {"keys"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},
@@ -39,7 +39,7 @@ HOMES = {
     "zxcvbn": {"authenticators"},
     "jwt": {"session"},
     "time": {"wiring"},
-    "datetime": set(),
+    "datetime": {"notices"},  # to write a moment down; nobody asks it what time it is
     "aws_lambda_powertools": {"http"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "core", "managers", "misc"}

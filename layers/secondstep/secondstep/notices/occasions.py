@@ -1,8 +1,9 @@
 """Which events a subscriber is told of, and the two that only show in a row of events (OWASP ASVS 6.3.5, 6.3.7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import takewhile
+from typing import Any
 
 from secondstep.announcement import Announcement
 from secondstep.audit import Event, EventName, Outcome
@@ -39,8 +40,8 @@ _CHANGES = {
         Notice.PASSWORD_CHANGED,
     )
 }
-OLD_EMAIL = "old_email"  # the member of `profile_changed` that says that the address is another one now
 
+_OLD_EMAIL = "old_email"  # a change of the address alone may say it so; else it stands in `old` and `new`
 _SECOND_STEPS = frozenset({EventName.VERIFY.value, EventName.RECOVERY_CODE_USED.value})
 _LOGINS = _SECOND_STEPS | {EventName.LOGIN.value}
 
@@ -49,9 +50,19 @@ def change(told: Announcement) -> Notice | None:
     """Return the notice of a change that a single event tells of."""
     if told.outcome is not Outcome.SUCCESS:
         return None
-    if told.event == EventName.PROFILE_CHANGED and told.detail and OLD_EMAIL in told.detail:
-        return Notice.EMAIL_CHANGED
+    if told.event == EventName.PROFILE_CHANGED:
+        return Notice.EMAIL_CHANGED if _changes_email(told.detail or {}) else None
     return _CHANGES.get(told.event)
+
+
+def _changes_email(detail: Mapping[str, Any]) -> bool:
+    return _OLD_EMAIL in detail or any("email" in detail.get(side, {}) for side in ("old", "new"))
+
+
+def old_email(told: Announcement) -> object:
+    """Return the address that a changed profile had before, None where it had none."""
+    detail = told.detail or {}
+    return detail.get(_OLD_EMAIL) or detail.get("old", {}).get("email")
 
 
 def is_attempt(told: Announcement) -> bool:

@@ -5,6 +5,7 @@ a subscriber.
 """
 
 from secondstep.audit import Event
+from secondstep.errors import Unavailable
 from secondstep.store.database import Database, Refused
 from secondstep.store.expression import Query, Write, absent, at_most, between, both, either, equals
 from secondstep.store.layout import (
@@ -62,9 +63,12 @@ class Notices:
         return True
 
     def note_sent(self, subscriber_hash: str, notice: str, *, event_id: str, at: int) -> None:
-        """Note that the mail has left; a note that somebody else has taken meanwhile is theirs."""
+        """Note that the mail has left; a note that another event has taken meanwhile is theirs.
+
+        Where it cannot be noted nothing is raised: the caller would only send the mail again at once.
+        """
         write = Write(notice_key(subscriber_hash, notice)).require(equals((_BY,), event_id)).set((_SENT_AT,), at)
         try:
             self._database.update(write)
-        except Refused:
+        except (Refused, Unavailable):
             return
