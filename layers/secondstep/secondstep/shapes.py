@@ -140,6 +140,31 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
     applications: Applications | UnsetType = UNSET
 
 
+type Limit = Annotated[int, Meta(ge=1, le=100)]
+type Moment = Annotated[int, Meta(ge=0, le=9_999_999_999)]
+
+
+class SubscribersQuery(Request, frozen=True, kw_only=True):
+    """`GET /admin/subscribers`."""
+
+    prefix: str = ""
+    status: Literal["invited", "active", "disabled"] | UnsetType = UNSET
+    enrolled: bool | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+    limit: Limit = 50
+
+
+class EventsQuery(Request, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """`GET /admin/audit`; times in epoch seconds, both included."""
+
+    login_name: str | UnsetType = UNSET
+    since: Moment | UnsetType = UNSET
+    until: Moment | UnsetType = UNSET
+    event: str | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+    limit: Limit = 50
+
+
 class AuthenticatorChoice(msgspec.Struct, frozen=True):
     """A bound authenticator, as the code page offers it."""
 
