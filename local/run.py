@@ -166,7 +166,7 @@ def _told(asked: Options, service: "LocalService", certificate: tuple[Path, Path
         f"Account {ACCOUNT} ({DISPLAY_NAME}), password of all three: {PASSWORD}\n"
         f"  agent, admin   not enrolled yet; admin has the role admin\n"
         f"  enrolled       TOTP secret {service.seeds.secret.base32}\n"
-        f"  AWS            AWS_ENDPOINT_URL={asked.aws_url} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=testing "
+        f"  AWS            AWS_ENDPOINT_URL={asked.aws_url} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=testing "
         f"AWS_SECRET_ACCESS_KEY=testing\n"
         f"  next code      curl{trusting} {asked.url}/_local/clock -d '{{\"advance_seconds\":30}}'; "
         f"back to the start: curl{trusting} -X POST {asked.url}/_local/reset\n"

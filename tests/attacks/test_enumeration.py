@@ -132,7 +132,7 @@ def test_the_audit_of_a_refusal_holds_the_hash_and_nothing_that_was_typed(servic
         assert typed not in repr(event)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["unknown name", "wrong password", "disabled, right password"])
 def test_a_drained_name_is_answered_alike_whether_or_not_it_exists(service: Service, case: str) -> None:
     body, _ = _claim(service, case)
     moment = service.now()
@@ -153,7 +153,7 @@ def test_before_the_password_neither_policy_nor_factor_is_read_or_told(
         body, _ = _claim(service, case)
         service.recorder.clear()
         reply = service.post("/login", body)
-        assert "ACCOUNT#" not in repr([call.request for call in service.recorder.calls])
+        assert "POLICY" not in repr([call.request for call in service.recorder.calls])
         assert service.recorder.kms == []
         for word in ("next", "methods", "authenticators", "challenge", "ticket_required", "tries_left"):
             assert word not in reply.body

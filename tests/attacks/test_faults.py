@@ -274,6 +274,9 @@ def _send(service: Service, it: Success) -> Reply:
     return it.send(service)
 
 
+READS = ("get_item", "batch_get_item", "query")
+
+
 class Call(NamedTuple):
     """The n-th call of an operation: calls that run beside each other have no other order."""
 
@@ -376,7 +379,7 @@ def _assert_nothing_is_given_away(it: Success, reply: Reply) -> None:
 
 
 def _assert_goes_on(service: Service, ceremony: Ceremony, struck: Struck) -> None:
-    if struck.failing.call.operation in ("get_item", "batch_get_item", "query"):
+    if struck.failing.call.operation in READS:
         return  # nothing has been written by then that the next failing call does not leave as well
     reply = ceremony.go_on(service, struck.it)
     assert reply.status in (200, 201, 204), (struck.failing.call, reply.body)
@@ -401,6 +404,8 @@ def test_a_reply_that_is_lost_after_the_write_gives_503_and_no_token(service: Se
     calls = _calls(service, ceremony)
     last = [call for call, _ in calls if call.operation in ("transact_write_items", "update_item")][-1:]
     for call, _ in calls:
+        if call.operation in READS:
+            continue  # a read that was lost is a read that failed: the test above
         struck = _strike(service, ceremony, call, _lost)
         assert_is_problem(struck.reply, "unavailable")
         assert all(struck.happened) == (call in last and name != "me"), call
@@ -468,7 +473,7 @@ def test_a_conflict_is_tried_again_with_the_same_token_and_then_is_503(service: 
         parts = len(request.get("TransactItems", []))
         if not parts:
             continue
-        for times in (2, 99):
+        for times in (2, 99) if name in ("verify", "confirm", "refresh") else (99,):
             struck = _strike(service, ceremony, call, _cancelled(parts, 0, code), times=times)
             tokens = {sent["ClientRequestToken"] for sent in struck.failing.requests}
             assert len(tokens) == 1
