@@ -91,7 +91,7 @@ def service(
     )
     wiring.install(services)
     gateway = Gateway(template, Functions(template), clock)
-    made = Service(cloud, database.client, gateway, services, clock, recorder)
+    made = Service(cloud, database.client, database.empty, gateway, services, clock, recorder)
     made.put(_item(_signing_key))
     made.account()
     recorder.clear()

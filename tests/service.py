@@ -71,6 +71,7 @@ class Service:
         self,
         cloud: Cloud,
         dynamodb: Any,
+        forget: Callable[[], None],
         gateway: Gateway,
         services: Services,
         clock: FrozenClock,
@@ -82,6 +83,7 @@ class Service:
         self.recorder = recorder
         self.gateway = gateway
         self._dynamodb = dynamodb
+        self.forget = forget  # empties the tables
 
     # --- as a caller
 

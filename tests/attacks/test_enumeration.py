@@ -76,7 +76,7 @@ def _refused_at_login(service: Service, case: str) -> tuple[Any, Any]:
 def unknown(service: Service) -> tuple[Any, Any]:
     """Return what a name gets that nobody has; the same name is then given to somebody."""
     found = _refused_at_login(service, "unknown name")
-    service.cloud.forget()
+    service.forget()
     service.account()
     return found
 
@@ -194,7 +194,7 @@ def unknown_at_password(service: Service) -> tuple[Any, Any]:
     body = _redemption(service, "unknown name")
     service.recorder.clear()
     found = _told(service.post("/password", body)), _cost(service)
-    service.cloud.forget()
+    service.forget()
     service.account()
     return found
 
