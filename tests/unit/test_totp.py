@@ -52,6 +52,71 @@ def test_only_the_neighbouring_steps_are_accepted(offset: int, second: int) -> N
     assert verdict.kind == (expected if abs(offset) <= 10 else "wrong")
 
 
+def accepted_at(now: int, tolerance_steps: int) -> set[int]:
+    """Return the steps, of many, whose codes are accepted at a moment."""
+    steps = range(STEP - 15, STEP + 16)
+    tried = {
+        step: totp.verify(code_at(step), RFC_SECRET, last_step=0, now=now, tolerance_steps=tolerance_steps)
+        for step in steps
+    }
+    assert all(verdict.step == step for step, verdict in tried.items() if verdict.kind == "accepted")
+    return {step for step, verdict in tried.items() if verdict.kind == "accepted"}
+
+
+def test_the_accepted_steps_move_on_between_second_29_and_second_30() -> None:
+    assert accepted_at(STEP * 30 + 29, 1) == {STEP - 1, STEP, STEP + 1}
+    assert accepted_at(STEP * 30 + 30, 1) == {STEP, STEP + 1, STEP + 2}
+    assert accepted_at(STEP * 30 + 29, 0) == {STEP}
+    assert accepted_at(STEP * 30 + 30, 0) == {STEP + 1}
+
+
+def test_a_code_that_two_steps_share_is_good_once_for_each() -> None:
+    """Six digits repeat: what was burnt is the step, not the text (here the steps 62075368 and 62075369)."""
+    first = 62075368
+    code = code_at(first)
+    assert code == code_at(first + 1) == "235522"
+    now = (first + 1) * 30
+    for last, verdict in (
+        (first - 1, totp.Verdict("accepted", first)),
+        (first, totp.Verdict("accepted", first + 1)),
+        (first + 1, totp.Verdict("replayed", first + 1)),
+    ):
+        assert totp.verify(code, RFC_SECRET, last_step=last, now=now, tolerance_steps=1) == verdict
+
+
+def test_the_first_steps_of_all_time_have_no_steps_before_them() -> None:
+    assert totp.verify(RFC_4226[0], RFC_SECRET, last_step=-1, now=0, tolerance_steps=1).kind == "accepted"
+    assert totp.verify("000000", RFC_SECRET, last_step=-1, now=0, tolerance_steps=1).kind == "wrong"
+
+
+def test_another_secrets_code_is_wrong() -> None:
+    other = Secret(b"09876543210987654321")
+    assert totp.verify(code_at(STEP, other), RFC_SECRET, last_step=0, now=NOW, tolerance_steps=1).kind == "wrong"
+
+
+def test_every_step_of_the_search_is_computed_whatever_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the place of a match nor its absence shows in the number of HMACs."""
+    asked: list[int] = []
+    at = pyotp.HOTP.at
+
+    def counted(generator: pyotp.HOTP, count: int) -> str:
+        asked.append(count)
+        return at(generator, count)
+
+    codes = [code_at(STEP + offset) for offset in (-10, -1, 0, 1, 10, 11)]
+    monkeypatch.setattr(pyotp.HOTP, "at", counted)
+    for code in codes:
+        asked.clear()
+        totp.verify(code, RFC_SECRET, last_step=0, now=NOW, tolerance_steps=1)
+        assert asked == list(range(STEP - 10, STEP + 11))
+
+
+@pytest.mark.parametrize(("second", "wait"), [(0, 30), (1, 29), (10, 20), (29, 1)])
+def test_the_next_code_is_told_to_the_second(second: int, wait: int) -> None:
+    assert totp.seconds_to_next_step(STEP * 30 + second) == wait
+    assert totp.step_at(STEP * 30 + second + wait) == STEP + 1
+
+
 def test_without_tolerance_only_the_present_step_is_accepted() -> None:
     kinds = [
         totp.verify(code_at(STEP + offset), RFC_SECRET, last_step=0, now=NOW, tolerance_steps=0).kind
@@ -87,6 +152,23 @@ def test_spaces_are_forgiven(typed: str) -> None:
         "12345６",
         "123-456",
         "+12345",
+        "-12345",
+        "123456\r\n",
+        "\n123456",
+        "123\t456",
+        "123456\x00",
+        "12345\u00a06",
+        "123\u2003456",
+        "123\u200b456",
+        "1 2 3 4 5",
+        "      ",
+        "12.456",
+        "1e1000",
+        "²³¹²³¹",
+        "०१२३४५",
+        "𝟏𝟐𝟑𝟒𝟓𝟔",
+        "12345\ud800",
+        pytest.param("123456" * 1000, id="six thousand digits"),
     ],
 )
 def test_what_is_not_six_ascii_digits_is_no_code(typed: str) -> None:
@@ -106,13 +188,15 @@ def test_a_secret_hides_itself() -> None:
     assert "1234" not in repr(RFC_SECRET)
 
 
-@pytest.mark.parametrize("issuer", ["Acme Support", "A&B: 100%", "Zürich/Süd", "日本"])
+@pytest.mark.parametrize("issuer", ["Acme Support", "A&B: 100%", "A:B", "=?#;+", "Zürich/Süd", "日本"])
 @pytest.mark.parametrize("name", ["kim@example.com", "kim (Tablet)", "ünïcode+tag"])
 def test_the_uri_is_percent_encoded_and_spells_its_parameters_out(issuer: str, name: str) -> None:
     uri = totp.otpauth_uri(RFC_SECRET, issuer=issuer, name=name)
     parts = urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
     assert "+" not in uri
+    assert uri.isascii()
+    assert uri.count("?") == 1
     assert [unquote(part) for part in parts.path[1:].split(":")] == [issuer, name]
     assert parse_qs(parts.query) == {
         "secret": [RFC_SECRET.base32],
@@ -123,9 +207,39 @@ def test_the_uri_is_percent_encoded_and_spells_its_parameters_out(issuer: str, n
     }
 
 
-def test_the_qr_code_reads_as_the_uri() -> None:
-    uri = totp.otpauth_uri(RFC_SECRET, issuer="Acme Support", name="kim@example.com")
-    png = resvg_py.svg_to_bytes(svg_string=totp.qr_svg(uri), width=400)
+def test_the_uri_is_spelled_as_apps_read_it() -> None:
+    """The key URI format, letter by letter: a plus would be shown as a plus, a bare colon would split the label."""
+    assert totp.otpauth_uri(RFC_SECRET, issuer="A: B & C", name="kim x") == (
+        "otpauth://totp/A%3A%20B%20%26%20C:kim%20x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        "&issuer=A%3A%20B%20%26%20C&algorithm=SHA1&digits=6&period=30"
+    )
 
+
+def test_an_app_makes_the_code_of_the_uri_and_we_accept_it() -> None:
+    secret = totp.new_secret()
+    app = pyotp.parse_uri(totp.otpauth_uri(secret, issuer="Acme & Söhne", name="kim@example.com"))
+    assert isinstance(app, pyotp.TOTP)
+    assert (app.issuer, app.name) == ("Acme & Söhne", "kim@example.com")
+    assert totp.verify(app.at(NOW), secret, last_step=0, now=NOW, tolerance_steps=0).kind == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "name"),
+    [("Acme Support", "kim@example.com"), ("日本" * 16, "語" * 40), ("A: B & C", "kim (Tablet)"), ("A", "b" * 128)],
+    ids=["plain", "long", "punctuation", "name of 128"],
+)
+def test_the_qr_code_reads_as_the_uri(issuer: str, name: str) -> None:
+    uri = totp.otpauth_uri(RFC_SECRET, issuer=issuer, name=name)
+    png = resvg_py.svg_to_bytes(svg_string=totp.qr_svg(uri), width=800)
     [found] = zxingcpp.read_barcodes(Image.open(BytesIO(bytes(png))))
     assert found.text == uri
+
+
+def test_the_qr_code_is_plain_inline_svg_that_loads_and_runs_nothing() -> None:
+    svg = totp.qr_svg(totp.otpauth_uri(RFC_SECRET, issuer="<script>", name='"><img src=x>'))
+    assert svg.startswith("<svg")
+    assert not any(word in svg for word in ("script", "href", "http://", "https://", "<img", "onload", "<style"))
+
+
+def test_a_label_is_the_issuer_and_the_name() -> None:
+    assert totp.label_for(issuer="Acme", name="kim") == "Acme:kim"
