@@ -14,11 +14,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from secondstep.aws import AwsError
-from secondstep.boto3_client import Boto3DynamoDb
+from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.context import RequestContext
+from secondstep.keys import SealKey
 from secondstep.store import Store
 from secondstep.subscriber import new_id
-
 
 # An operator waits at a terminal: two attempts, then a sentence.
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
@@ -29,10 +29,13 @@ class DeploymentError(Exception):
 
 
 class Deployment(NamedTuple):
-    """A store of the deployment, and the ARN that its audit will name."""
+    """A store of the deployment, its seal key, and the ARN that its audit will name."""
 
     store: Store
     operator_arn: str
+    seal_key: SealKey
+    seal_key_arn: str
+    region: str
 
     def context(self) -> RequestContext:
         """Return the context of one command: its time, and a request id to find it by."""
@@ -57,11 +60,12 @@ def find(stack: str, region: str | None) -> Deployment:
         outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0].get("Outputs", [])}
         arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
     try:
-        state, audit = outputs["StateTable"], outputs["AuditTable"]
+        state, audit, seal_key_arn = outputs["StateTable"], outputs["AuditTable"], outputs["SealKeyArn"]
     except KeyError as missing:
         raise DeploymentError(f"The stack {stack} has no output {missing}. Is it a Secondstep?") from missing
     store = Store(Boto3DynamoDb(session.region_name), state=state, audit=audit, pause=time.sleep)
-    return Deployment(store, arn)
+    seal_key = SealKey(Boto3Kms(session.region_name), seal_key_arn)
+    return Deployment(store, arn, seal_key, seal_key_arn, session.region_name)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.deployment import DeploymentError, explained_writes, find
+from cli.importing.commands import register as register_import_and_export
 from secondstep.errors import Conflict, InvalidRequest, ServiceError, Unavailable
 from secondstep.flows.invitation import create_account
 
@@ -17,6 +18,7 @@ REFUSED, NOT_REACHABLE = 1, 3
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate a Secondstep deployment.")
 account_app = typer.Typer(no_args_is_help=True, help="Accounts: the brands whose subscribers log in.")
 app.add_typer(account_app, name="account")
+register_import_and_export(app)
 
 Stack = Annotated[str, typer.Option(envvar="SECONDSTEP_STACK", help="The CloudFormation stack of the deployment.")]
 Region = Annotated[str | None, typer.Option(help="The AWS region; default: the environment's or profile's.")]

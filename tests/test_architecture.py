@@ -36,6 +36,7 @@ HOMES = {
     "pyotp": {"authenticators"},
     "segno": {"authenticators"},
     "argon2": {"authenticators"},
+    "bcrypt": {"authenticators"},
     "zxcvbn": {"authenticators"},
     "jwt": {"session"},
     "time": {"wiring"},

@@ -37,6 +37,8 @@ class EventName(StrEnum):
     PROFILE_CHANGED = "profile_changed"
     DELETED = "deleted"
     POLICY_CHANGED = "policy_changed"
+    IMPORTED = "imported"
+    EXPORTED = "exported"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
 
 

@@ -7,6 +7,7 @@ recorded alike (promise 9).
 from typing import NamedTuple
 
 from secondstep.audit import EventName, refusal_before_password
+from secondstep.authenticators.password import Schemes
 from secondstep.context import RequestContext
 from secondstep.errors import TooManyAttempts, Unavailable
 from secondstep.store import Store
@@ -16,10 +17,11 @@ from secondstep.throttle import ADDRESS_PACE
 
 
 class Claim(NamedTuple):
-    """A name that was charged for one try, and the subscriber behind it, if there is one."""
+    """A name that was charged for one try, the subscriber behind it, if there is one, and the account's schemes."""
 
     charge: PasswordCharge
     subscriber: Subscriber | None
+    schemes: Schemes
 
 
 def pay(identity: Identity, *, store: Store, context: RequestContext) -> Claim:
@@ -27,15 +29,15 @@ def pay(identity: Identity, *, store: Store, context: RequestContext) -> Claim:
 
     Raises TooManyAttempts where the name or the source address has used up its budget, Unavailable.
     """
-    charge, (found, address_tat) = store.together(
+    charge, (found, address_tat, schemes) = store.together(
         lambda: store.passwords.charge_name(identity.hash, context.now),
-        lambda: store.subscribers.read_claimant(identity.hash, context.charged_address),
+        lambda: store.subscribers.read_claimant(identity, context.charged_address),
     )
     wait = ADDRESS_PACE.retry_after(address_tat, context.now)
     if wait:
         raise TooManyAttempts(retry_after=wait)
     is_the_one = found is not None and found.identity == identity
-    return Claim(charge, found if is_the_one else None)
+    return Claim(charge, found if is_the_one else None, schemes)
 
 
 def record_refusal(identity: Identity, event: EventName, *, store: Store, context: RequestContext) -> None:

@@ -42,7 +42,7 @@ class SealKey:
             answer = self._client.encrypt(
                 KeyId=self._key_id,
                 Plaintext=secret.raw,
-                EncryptionContext=_context(subscriber, authenticator_id),
+                EncryptionContext=seal_context(subscriber, authenticator_id),
             )
         except AwsUnavailable as fault:
             raise Unavailable from fault
@@ -54,14 +54,15 @@ class SealKey:
             answer = self._client.decrypt(
                 KeyId=self._key_id,
                 CiphertextBlob=sealed,
-                EncryptionContext=_context(subscriber, authenticator_id),
+                EncryptionContext=seal_context(subscriber, authenticator_id),
             )
         except AwsUnavailable as fault:
             raise Unavailable from fault
         return Secret(bytes(answer["Plaintext"]))
 
 
-def _context(subscriber: Subscriber, authenticator_id: str) -> dict[str, str]:
+def seal_context(subscriber: Subscriber, authenticator_id: str) -> dict[str, str]:
+    """Return the encryption context of a subscriber's sealed secret: elsewhere the ciphertext does not open."""
     return {
         "app": _APP,
         "account": subscriber.account,

@@ -1,15 +1,19 @@
 """Passwords: Argon2id, and the rules a new one must keep (NIST SP 800-63B-4 section 3.1.1.2).
 
 A password is its NFKC form in UTF-8, whole: every code point counts, none is cut off, any character is welcome.
+A hash that another system made is verified as that system did, and replaced by ours once it has matched.
 """
 
+import hmac
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from argon2 import PasswordHasher
+import msgspec
+from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from secondstep.authenticators import foreign_hashes
 from secondstep.errors import PasswordRefused
 
 LONGEST = 128
@@ -22,13 +26,53 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _DECOY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$692uQpWKtrLQ6mEWVLFlYQ$+9KE6Vi6vD2LDR+OT32YoIphwMyeJqB7SDkDdnnhYxI"
 
 
-def match(presented: str, stored_hash: str | None) -> bool:
-    """Tell whether a presented password is the stored one; a missing hash costs as much as a wrong password."""
+class Schemes(msgspec.Struct, frozen=True):
+    """The password schemes that an account holds beside ours, each as a decoy; and the secret that chooses one."""
+
+    key: bytes = b""
+    foreign: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return "Schemes(…)"
+
+    def decoy_for(self, login_name: str) -> str:
+        """Return the hash that a name without one is checked against: a scheme of the account's, always the same.
+
+        The highest keyed hash wins, so that a further scheme moves only the names that it wins. Without the key
+        nobody can tell which scheme a name would have if it did not exist.
+        """
+        return max((_DECOY_HASH, *self.foreign), key=lambda scheme: self._rank(scheme, login_name))
+
+    def _rank(self, scheme: str, login_name: str) -> bytes:
+        return hmac.digest(self.key, f"{scheme}\n{login_name}".encode(), "sha256")
+
+
+def match(presented: str, stored_hash: str | None, *, decoy_hash: str = _DECOY_HASH) -> bool:
+    """Tell whether a presented password is the stored one; a missing hash costs as much as a wrong password.
+
+    So does one that nobody can check any more. Exactly one hash is computed, whatever is stored.
+    """
+    can_match = stored_hash is not None and (_is_own(stored_hash) or foreign_hashes.parse(stored_hash) is not None)
+    checked = stored_hash if stored_hash is not None and can_match else decoy_hash
+    return _matches(presented, checked) and can_match
+
+
+def _matches(presented: str, checked_hash: str) -> bool:
+    foreign = foreign_hashes.parse(checked_hash)
+    if foreign is not None:
+        return foreign_hashes.matches(presented, foreign)
     try:
-        _HASHER.verify(stored_hash or _DECOY_HASH, _bytes(presented))
+        return _HASHER.verify(checked_hash, _bytes(presented))
     except (VerificationError, InvalidHashError):
         return False
-    return stored_hash is not None
+
+
+def _is_own(stored_hash: str) -> bool:
+    """Tell whether it is a whole Argon2id hash in our spelling; a truncated one would cost nothing to refuse."""
+    try:
+        return extract_parameters(stored_hash).type is Type.ID
+    except InvalidHashError:
+        return False
 
 
 def hash_password(password: str) -> str:
@@ -37,8 +81,8 @@ def hash_password(password: str) -> str:
 
 
 def needs_rehash(stored_hash: str) -> bool:
-    """Tell whether a hash was made with lower parameters than today's."""
-    return _HASHER.check_needs_rehash(stored_hash)
+    """Tell whether a hash was made by another system, or with other parameters than today's."""
+    return not _is_own(stored_hash) or _HASHER.check_needs_rehash(stored_hash)
 
 
 def refuse_weak(password: str, *, shortest: int, own_words: Iterable[str]) -> None:
@@ -48,12 +92,17 @@ def refuse_weak(password: str, *, shortest: int, own_words: Iterable[str]) -> No
         raise PasswordRefused("too_short")
     if length > LONGEST:
         raise PasswordRefused("too_long")
-    if _is_common(password.casefold()) or _is_made_of(password.casefold(), own_words):
+    folded = _folded(password)
+    if _is_common(folded) or _is_made_of(folded, [_folded(word) for word in own_words]):
         raise PasswordRefused("too_common")
 
 
 def _bytes(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password).encode()
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 @cache
@@ -70,6 +119,6 @@ def _is_common(folded: str) -> bool:
 
 def _is_made_of(folded: str, own_words: Iterable[str]) -> bool:
     """Tell whether little is left once the account's own words are taken out (`acme2026` of `acme`)."""
-    for word in sorted((each.casefold() for each in own_words if each), key=len, reverse=True):
+    for word in sorted(filter(None, own_words), key=len, reverse=True):
         folded = folded.replace(word, "")
     return sum(each.isalpha() for each in folded) < _LEAST_OF_ITS_OWN and len(folded) < 2 * _LEAST_OF_ITS_OWN

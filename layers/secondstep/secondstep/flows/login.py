@@ -49,14 +49,15 @@ def log_in(
 
 def _prove_password(identity: Identity, presented: str, store: Store, context: RequestContext) -> Subscriber:
     """Charge the name, then hash once, whether or not the name exists; a refusal charges the address."""
-    charge, known = claim.pay(identity, store=store, context=context)
-    is_right = password.match(presented, known.password_hash if known else None)
+    charge, known, schemes = claim.pay(identity, store=store, context=context)
+    decoy = schemes.decoy_for(identity.login_name)
+    is_right = password.match(presented, known.password_hash if known else None, decoy_hash=decoy)
     if known is None or not is_right or not known.is_active:
         claim.record_refusal(identity, EventName.LOGIN, store=store, context=context)
         raise InvalidCredentials
     store.passwords.give_back(charge, context.now)
     if known.password_hash and password.needs_rehash(known.password_hash):
-        store.subscribers.rehash(known, password.hash_password(presented))
+        return store.subscribers.rehash(known, password.hash_password(presented))
     return known
 
 

@@ -22,7 +22,7 @@ def redeem(
 
     Raises TicketInvalid, PasswordRefused, TooManyAttempts, Conflict, Unavailable.
     """
-    charge, known = claim.pay(identity, store=store, context=context)
+    charge, known, _ = claim.pay(identity, store=store, context=context)
     is_right = tickets.match(presented_ticket, known.password_ticket if known else None, now=context.now)
     if known is None or not is_right or known.status is Status.DISABLED:
         claim.record_refusal(identity, EventName.PASSWORD_SET, store=store, context=context)

@@ -9,6 +9,7 @@ from secondstep.store.ceremonies import Ceremonies
 from secondstep.store.charges import Charges
 from secondstep.store.database import Database
 from secondstep.store.directory import Directory
+from secondstep.store.imports import Imports
 from secondstep.store.notices import Notices
 from secondstep.store.passwords import PasswordBudgets
 from secondstep.store.sessions import Sessions
@@ -28,5 +29,6 @@ class Store:
         self.directory = Directory(database)
         self.accounts = Accounts(database, self.sessions)
         self.administration = Administration(database, self.sessions)
+        self.imports = Imports(database)
         self.notices = Notices(database)
         self.signing_keys = SigningKeys(database)

@@ -5,6 +5,7 @@ Each is one conditional write, or one transaction together with the session and 
 """
 
 from secondstep.audit import Event
+from secondstep.authenticators.password import Schemes
 from secondstep.aws import Item
 from secondstep.challenge import Presented
 from secondstep.errors import Unavailable
@@ -55,6 +56,8 @@ from secondstep.store.layout import (
     challenge_map,
     challenge_path,
     event_item,
+    schemes_key,
+    schemes_record,
     session_item,
     subscriber_item,
     subscriber_key,
@@ -68,6 +71,7 @@ from secondstep.subscriber import (
     Authenticator,
     Challenge,
     Enrollment,
+    Identity,
     Purpose,
     Role,
     Status,
@@ -122,13 +126,17 @@ class Ceremonies:
         """Return the subscriber as it is now (consistent read), or None."""
         return _record(self._database.get(subscriber_key(subscriber_hash)))
 
-    def read_claimant(self, subscriber_hash: str, source: str | None) -> tuple[Subscriber | None, int]:
-        """Return the subscriber, if any, and the `tat` of the source address' budget, in one consistent call."""
-        keys = [subscriber_key(subscriber_hash), *([address_budget_key(source)] if source else [])]
-        found = [*self._database.get_many(keys), None]
-        if found[0] is None:
+    def read_claimant(self, identity: Identity, source: str | None) -> tuple[Subscriber | None, int, Schemes]:
+        """Return the subscriber, if any, the `tat` of the address' budget, and the account's password schemes.
+
+        One consistent call, of the same keys for every name and account, real or not.
+        """
+        of_address = [address_budget_key(source)] if source else []
+        keys = [subscriber_key(identity.hash), schemes_key(identity.account), *of_address]
+        found, schemes, budget = [*self._database.get_many(keys), None][:3]
+        if found is None:
             subscriber_record(DECOY_ITEM)  # a miss decodes as much as a hit (promise 9)
-        return _record(found[0]), int((found[1] or {}).get(TAT, 0))
+        return _record(found), int((budget or {}).get(TAT, 0)), schemes_record(schemes)
 
     def open_challenge(self, subscriber: Subscriber, challenge: Challenge, now: int) -> None:
         """Put a challenge on the item, evicting dead ones and the oldest; Stale where the epoch has changed.
@@ -151,15 +159,18 @@ class Ceremonies:
                 return
         raise Unavailable
 
-    def rehash(self, subscriber: Subscriber, password_hash: str) -> None:
-        """Store a hash with today's parameters, unless the password was changed meanwhile."""
+    def rehash(self, subscriber: Subscriber, password_hash: str) -> Subscriber:
+        """Store a hash with today's parameters, unless the password was changed meanwhile; return what stands."""
         write = Write(subscriber_key(subscriber.identity.hash))
         write.require(ITEM_EXISTS, epoch_is(subscriber.epoch))
         write.require(equals((PASSWORD_HASH,), subscriber.password_hash)).set((PASSWORD_HASH,), password_hash)
         try:
-            self._database.update(write)
-        except Refused:
-            return
+            return subscriber_record(self._database.update(write))
+        except Refused as refused:
+            held = _record(refused.item)
+        # In the same epoch only a rehash of this very password can have come first: another login's, or the SDK's.
+        is_rehashed = held is not None and (held.sub, held.epoch) == (subscriber.sub, subscriber.epoch)
+        return held if held is not None and is_rehashed else subscriber
 
     def charge_ticket(self, presented: Presented, purposes: frozenset[Purpose], now: int) -> bool:
         """Take a try for a wrong enrollment ticket; False where the challenge had none left to take."""

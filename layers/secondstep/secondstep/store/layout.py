@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 from secondstep.audit import Event, EventName, Operator, Outcome, Person
+from secondstep.authenticators.password import Schemes
 from secondstep.aws import Item
 from secondstep.session import Session
 from secondstep.store.expression import Path
@@ -49,6 +50,10 @@ S_CLIENT, S_AUTH_TIME, S_AMR, S_SOURCE, S_USED, S_EXPIRES, S_FAILURES, S_CHARGE 
     "g",
 )
 
+# what an import leaves beside the subscribers
+SCHEMES_SECRET, SCHEMES_FOREIGN = "secret", "foreign"
+SEED_OF, SEED_AUTHENTICATOR = "of", "authenticator"
+
 # budgets
 TAT, CHARGE, REFUND = "tat", "charge", "refund"
 PURGE_AT = "purge_at"
@@ -75,6 +80,26 @@ def account_key(account: str) -> Item:
 def summary_key(account: str) -> Item:
     """Return the key of an account's kept counts."""
     return {"pk": f"ACCOUNT#{account}", "sk": "SUMMARY"}
+
+
+def schemes_key(account: str) -> Item:
+    """Return the key of the password schemes that an import brought into an account."""
+    return {"pk": f"ACCOUNT#{account}", "sk": "SCHEMES"}
+
+
+def seed_key(account: str, fingerprint: str) -> Item:
+    """Return the key of the note that a TOTP seed was imported into an account."""
+    return {"pk": f"ACCOUNT#{account}", "sk": f"SEED#{fingerprint}"}
+
+
+def schemes_item(account: str, it: Schemes) -> Item:
+    """Return the item of an account's password schemes."""
+    return schemes_key(account) | {SCHEMES_SECRET: it.key, SCHEMES_FOREIGN: sorted(it.foreign)}
+
+
+def schemes_record(item: Item | None) -> Schemes:
+    """Return the record of an account's password schemes; most accounts have none but ours."""
+    return Schemes(item[SCHEMES_SECRET], frozenset(item[SCHEMES_FOREIGN])) if item else Schemes()
 
 
 def logo_key(account: str) -> Item:
