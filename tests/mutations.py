@@ -13,7 +13,17 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "layers/secondstep/secondstep"
-SUITES = ("tests/unit", "tests/flows", "tests/attacks")
+SUITES = (  # the quick and telling ones first: the first red test ends a run
+    "tests/attacks/test_guessing.py",
+    "tests/attacks/test_enrollment_and_reset.py",
+    "tests/unit",
+    "tests/attacks/test_races.py",
+    "tests/attacks/test_sdk_faults.py",
+    "tests/attacks/test_password_budget.py",
+    "tests/attacks/test_drift.py",
+    "tests/flows",
+    "tests/attacks",
+)
 
 
 class Mutation(NamedTuple):

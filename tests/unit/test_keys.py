@@ -274,6 +274,15 @@ def test_a_deployments_first_key_signs_at_the_next_request(
     assert environment.keyring.signing_key(NOW).kid == pairs[0].kid
 
 
+def test_a_deployments_first_key_is_published_within_a_minute(
+    environment: Environment, pairs: list[SealedSigningKey]
+) -> None:
+    """That there is no key is not remembered for an hour."""
+    assert environment.published(NOW) == []
+    environment.hold(timed(pairs[0], signs_from=NOW))
+    assert environment.published(NOW + 60) == [pairs[0].kid]
+
+
 def test_a_table_that_cannot_answer_is_unavailable_and_asked_again(
     environment: Environment, pairs: list[SealedSigningKey]
 ) -> None:

@@ -193,6 +193,18 @@ def test_a_header_that_is_not_exactly_ours_is_refused(key: SigningKey, claims: P
     assert opened(signed(key, claims, header), key, accepts=EITHER) is None
 
 
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
+def test_a_right_signature_by_another_algorithm_is_refused_at_each_of_the_two_doors(
+    key: SigningKey, claims: Payload, algorithm: str
+) -> None:
+    """The header is looked at before the key is chosen, and the algorithm is fixed once more where it verifies."""
+    token = jwt.encode(claims, key.private, algorithm=algorithm, headers={"typ": "at+jwt", "kid": key.kid})
+    with pytest.raises(InvalidToken):
+        session.key_id(token)
+    with pytest.raises(InvalidToken):
+        session.verify_token(token, key.private.public_key(), expected_issuer=ISSUER, accepts=EITHER, now=NOW)
+
+
 @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
 def test_a_key_that_the_token_brings_along_is_never_used(
     key: SigningKey, stranger: SigningKey, claims: Payload, name: str

@@ -25,7 +25,7 @@ def parse(text: str | None, *, caller: str, listed: str) -> str | None:
     except (ValueError, RecursionError) as broken:
         raise InvalidRequest("is not a cursor of this list", field="cursor") from broken
     match found:
-        case [str(whose), str(which), str(place)] if (whose, which) == (caller, listed):
+        case [str(whose), str(which), str(place)] if (whose, which) == (caller, listed) and place.isprintable():
             return place
         case _:
             raise InvalidRequest("is not a cursor of this list", field="cursor")

@@ -240,10 +240,16 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise InvalidRequest("names a field twice")
-    for name, value in pairs:
-        if not _is_unicode(name) or (isinstance(value, str) and not _is_unicode(value)):
-            raise InvalidRequest("has a lone surrogate")
+    if not all(_is_unicode(name) and _is_text_throughout(value) for name, value in pairs):
+        raise InvalidRequest("has a lone surrogate")
     return fields
+
+
+def _is_text_throughout(value: object) -> bool:
+    """Tell whether a parsed value holds no lone surrogate; objects were looked at when they were parsed."""
+    if isinstance(value, list):
+        return all(_is_text_throughout(each) for each in value)
+    return not isinstance(value, str) or _is_unicode(value)
 
 
 def _is_unicode(text: str) -> bool:

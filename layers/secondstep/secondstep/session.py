@@ -279,7 +279,9 @@ def verify_token(token: str, key: RSAPublicKey, *, expected_issuer: str, accepts
 def _verify_shape(payload: Mapping[str, Any]) -> None:
     texts = all(isinstance(payload[claim], str) for claim in _TEXT_CLAIMS)
     times = all(type(payload[claim]) is int for claim in _TIME_CLAIMS)
-    if not (texts and times and isinstance(payload.get("amr"), list)):
+    amr = payload.get("amr")
+    factors = isinstance(amr, list) and all(isinstance(each, str) for each in amr)
+    if not (texts and times and factors):
         raise InvalidToken
 
 

@@ -52,8 +52,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def allows_origin(self, origin: str) -> bool:
         """Tell whether a web origin is listed; an entry that ends in `:*` allows every port of its host."""
         host, _, port = origin.rpartition(":")
-        any_port = f"{host}:*" in self.allowed_origins and port.isdecimal()
-        return origin in self.allowed_origins or any_port
+        if port == "*":
+            return False
+        any_port = f"{host}:*" in self.allowed_origins and port.isascii() and port.isdecimal()
+        return any_port or origin in self.allowed_origins
 
 
 def _listed(text: str) -> tuple[str, ...]:

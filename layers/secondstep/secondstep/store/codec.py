@@ -28,8 +28,8 @@ def encode(value: object) -> dict[str, Any]:
 
 
 def encode_item(values: Mapping[str, Any]) -> Item:
-    """Encode a whole item or map; a None value leaves its attribute out."""
-    return {name: encode(value) for name, value in values.items() if value is not None}
+    """Encode a whole item or map; None and an empty set leave their attribute out."""
+    return {name: encode(value) for name, value in values.items() if value is not None and value != frozenset()}
 
 
 def decode(attribute: dict[str, Any]) -> Any:
