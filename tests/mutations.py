@@ -123,9 +123,8 @@ MUTATIONS = (
     Mutation(
         "skip the dummy hash",
         f"{PACKAGE}/authenticators/password.py",
-        "    try:\n        _HASHER.verify(stored_hash or _DECOY_HASH",
-        "    if stored_hash is None:\n        return False\n"
-        "    try:\n        _HASHER.verify(stored_hash or _DECOY_HASH",
+        "    checked = stored_hash if stored_hash",
+        "    if not can_match:\n        return False\n    checked = stored_hash if stored_hash",
     ),
     Mutation(
         "a binding may replace another",
@@ -147,8 +146,8 @@ MUTATIONS = (
     Mutation(
         "the actor is not checked in the admin's transaction",
         f"{PACKAGE}/store/administration.py",
-        "self._database.commit(change, *checks, self._recorded(event), *more)",
-        "self._database.commit(change, self._recorded(event), *more)",
+        "self._database.commit(change, *checks, self._recorded(event))",
+        "self._database.commit(change, self._recorded(event))",
     ),
     Mutation(
         "an application's token opens this service",

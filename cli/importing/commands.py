@@ -102,7 +102,7 @@ def export_(
     if as_json:
         typer.echo(json.dumps({"account": account, "subscribers": count, "with_secrets": with_secrets}))
     else:
-        Console(highlight=False).print(
+        Console(highlight=False, soft_wrap=True).print(
             f"{count} subscribers of [bold]{account}[/] are in {output}, readable by you alone."
         )
 
@@ -131,7 +131,7 @@ def old_hashes(
     if as_json:
         typer.echo(json.dumps({"account": account, "old_hashes": names}))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"{len(names)} subscribers of [bold]{account}[/] have an old hash.")
     for name in names:
         console.print(f"  {name}", markup=False)
@@ -242,7 +242,7 @@ def _tell(reports: list[Report], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"dry_run": dry_run, "files": [each.as_map() for each in reports]}))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     for report in reports:
         did = "would be imported" if dry_run else "imported"
         console.print(f"[bold]{report.file}[/]: {report.imported} {did}, {len(report.refused)} left out.")
@@ -259,4 +259,4 @@ def _tell(reports: list[Report], *, dry_run: bool, as_json: bool) -> None:
 
 
 def _warn(sentence: str) -> None:
-    Console(stderr=True, highlight=False).print(f"secondstep: {sentence}", style="yellow", markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"secondstep: {sentence}", style="yellow", markup=False)

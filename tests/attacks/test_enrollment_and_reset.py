@@ -7,7 +7,7 @@ import pytest
 from secondstep import ticket as tickets
 from secondstep.account import EnrollmentTicket
 from secondstep.aws import Answer
-from secondstep.subscriber import Enrollment, Role, Status
+from secondstep.subscriber import Enrollment, Role, Status, new_epoch
 from tests.recording import Called
 from tests.service import PASSWORD, Person, Service, secret_of
 
@@ -273,3 +273,49 @@ def test_a_new_password_ends_sessions_and_challenges(service: Service, enrolled:
     assert service.verify(challenge, service.code(enrolled)).code == "challenge_invalid"
     assert service.log_in(enrolled, PASSWORD).code == "invalid_credentials"
     assert service.log_in(enrolled, "another long phrase").body["next"] == "verify"
+
+
+def _meanwhile(service: Service, person: Person, **changes: object) -> None:
+    """Change a subscriber at the moment of the next transaction: after the charge, before the accept."""
+
+    def change_first(called: Called, send: Callable[[], Answer]) -> Answer:
+        if called.operation == "transact_write_items":
+            service.recorder.fault = None
+            service.change(person, **changes)
+        return send()
+
+    service.recorder.fault = change_first
+
+
+def test_a_challenge_of_another_epoch_is_dead(service: Service, enrolled: Person) -> None:
+    """Promise 4: a change of role leaves the challenges where they are, and none of them opens any more."""
+    challenge = service.challenge(enrolled)
+    service.change(enrolled, epoch=new_epoch())
+    assert service.verify(challenge, service.code(enrolled)).code == "challenge_invalid"
+    assert service.sessions(enrolled) == []
+
+
+def test_an_epoch_that_changes_after_the_charge_wins_over_the_accept(service: Service, enrolled: Person) -> None:
+    challenge = service.challenge(enrolled)
+    _meanwhile(service, enrolled, epoch=new_epoch())
+    assert service.verify(challenge, service.code(enrolled)).code == "challenge_invalid"
+    assert service.sessions(enrolled) == []
+
+
+def test_a_binding_that_comes_in_between_is_never_replaced(service: Service, agent: Person) -> None:
+    """Promise 3, by its own clause: even in the same epoch, with the challenge still there."""
+    answer = service.enroll(agent).body
+    _meanwhile(service, agent, enrollment=Enrollment.BOUND)
+    reply = service.verify(answer["challenge"], service.code_of(secret_of(answer["secret"])))
+    assert reply.code == "conflict"
+    assert service.record(agent).authenticators == {}
+
+
+def test_a_subscriber_who_is_disabled_while_a_refresh_is_in_flight_gets_no_tokens(
+    service: Service, enrolled: Person
+) -> None:
+    tokens = service.session(enrolled)
+    _meanwhile(service, enrolled, status=Status.DISABLED)
+    assert service.post("/refresh", {"refresh_token": tokens["refresh_token"]}).code == "invalid_token"
+    [session] = service.sessions(enrolled)
+    assert session["rn"] == 0

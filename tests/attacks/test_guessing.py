@@ -1,11 +1,19 @@
-"""Guessing codes (A01, A04-A06, A09, A11-A14, A16, A17, A22, A23): what is left of a budget, and when it comes back."""
+"""Guessing codes (A01, A04-A06, A09-A17, A22, A23): what is left of a budget, and when it comes back."""
+
+from collections import Counter
+from functools import partial
 
 import pytest
 
 from secondstep.subscriber import Enrollment
-from tests.service import Person, Service
+from tests.service import Person, Service, count, race, secret_of
 
 WINDOW, DAY = 15 * 60, 24 * 3600
+
+
+def _charges(number: int, *, oldest: int, apart: int = 1) -> dict[str, int]:
+    """Return the charges of so many wrong codes, as an item holds them."""
+    return {f"charge{each:010d}": oldest + each * apart for each in range(number)}
 
 
 def _guess(service: Service, person: Person, times: int, *, challenge: str | None = None) -> list[str]:
@@ -201,3 +209,167 @@ def test_many_expired_charges_are_repaired_by_one_write(service: Service, enroll
     record = service.record(enrolled)
     assert set(record.day) == set(live)
     assert record.recent == {}
+
+
+def test_a_full_row_closes_the_door_though_the_windows_are_empty(service: Service, enrolled: Person) -> None:
+    service.change(enrolled, run=50)
+    assert service.verify(service.challenge(enrolled), service.code(enrolled)).code == "authenticator_disabled"
+    assert service.recorder.evaluated == 0
+
+
+def test_the_day_slides_and_the_time_that_is_told_is_true(service: Service, enrolled: Person) -> None:
+    """A17: refused one second before, evaluated at it, and then one for each charge that leaves the day."""
+    service.change(enrolled, day=_charges(50, oldest=service.now() - DAY + 100, apart=10))
+    challenge, wrong = service.challenge(enrolled), service.wrong_code(enrolled)
+    for wait in (100, 10):
+        assert service.verify(challenge, wrong).body["retry_after"] == wait
+        service.clock.advance(wait - 1)
+        early = service.verify(challenge, wrong)
+        assert (early.code, early.body["retry_after"]) == ("too_many_attempts", 1)
+        service.clock.advance(1)
+        assert service.verify(challenge, wrong).code == "invalid_code"
+    assert len(service.record(enrolled).day) == 50
+
+
+def test_the_longer_wait_of_both_windows_is_told(service: Service, enrolled: Person) -> None:
+    now = service.now()
+    service.change(enrolled, recent=_charges(10, oldest=now - 60), day=_charges(50, oldest=now - DAY + 5000))
+    challenge = service.challenge(enrolled)
+    assert service.verify(challenge, service.code(enrolled)).body["retry_after"] == 5000
+    service.change(enrolled, day=_charges(50, oldest=now - DAY + 5))
+    assert service.verify(challenge, service.code(enrolled)).body["retry_after"] == WINDOW - 60
+    assert service.recorder.evaluated == 0
+
+
+def test_forty_threads_at_the_edge_of_a_window_evaluate_ten_guesses(service: Service, enrolled: Person) -> None:
+    """A10, A17: all charges leave at one moment, and every thread tries to repair the same map."""
+    gone = _charges(10, oldest=service.now() - WINDOW - 10)
+    service.change(enrolled, recent=gone, day=gone)
+    challenges, wrong = [service.challenge(enrolled) for _ in range(5)], service.wrong_code(enrolled)
+    service.recorder.clear()
+    replies = race(*(partial(service.verify, challenges[n % 5], wrong) for n in range(40)))
+    found = Counter(reply.code for reply in replies)
+    assert service.recorder.evaluated == found["invalid_code"] == 10
+    assert set(found) <= {"invalid_code", "too_many_attempts", "challenge_invalid"}
+    record = service.record(enrolled)
+    assert (len(record.recent), len(record.day), record.run) == (10, 20, 10)
+    assert not set(record.recent) & set(gone)
+
+
+def test_twenty_threads_before_the_fiftieth_in_a_row_evaluate_two_and_disable_once(
+    service: Service, enrolled: Person
+) -> None:
+    """A10, A16."""
+    service.change(enrolled, run=48)
+    challenges, wrong = [service.challenge(enrolled) for _ in range(4)], service.wrong_code(enrolled)
+    service.recorder.clear()
+    replies = race(*(partial(service.verify, challenges[n % 4], wrong) for n in range(20)))
+    assert service.recorder.evaluated == 2
+    assert Counter(reply.code for reply in replies) == {"invalid_code": 2, "authenticator_disabled": 18}
+    assert {reply.status for reply in replies if reply.code == "authenticator_disabled"} == {403}
+    assert service.record(enrolled).run == 50
+    assert len(service.events("authenticator_disabled")) == 1
+
+
+def test_an_accept_returns_its_own_charge_and_none_of_those_that_land_beside_it(
+    service: Service, enrolled: Person
+) -> None:
+    """A10, A13: the maps are never rewritten as a whole, so a success cannot erase what others pay meanwhile."""
+    challenges = [service.challenge(enrolled) for _ in range(3)]
+    wrong = service.wrong_code(enrolled)
+    guesses = [partial(service.verify, challenges[n % 2], wrong) for n in range(8)]
+    replies = race(*guesses[:4], partial(service.verify, challenges[2], service.code(enrolled)), *guesses[4:])
+    assert count(replies, 200) == 1
+    record = service.record(enrolled)
+    assert len(record.recent) == len(record.day) == 8
+    assert record.run <= 8
+
+
+def test_a_lock_that_comes_between_challenge_and_code_holds_at_every_door(service: Service, enrolled: Person) -> None:
+    """A16: the right code on an old challenge, and in an old session."""
+    token = service.session(enrolled)["account_token"]
+    challenge = service.challenge(enrolled)
+    service.change(enrolled, run=50)
+    before = service.record(enrolled)
+    service.clock.advance(30)
+    service.recorder.clear()
+    assert service.verify(challenge, service.code(enrolled)).code == "authenticator_disabled"
+    step_up = service.post("/step-up", {"code": service.code(enrolled)}, token=token)
+    assert (step_up.status, step_up.code) == (403, "authenticator_disabled")
+    assert service.recorder.evaluated == 0
+    assert service.record(enrolled) == before
+
+
+def test_an_attackers_own_login_clears_nothing_of_anybody_else(service: Service, enrolled: Person) -> None:
+    """A13: from the same address, in the same account."""
+    attacker = service.bound_person("attacker")
+    assert _guess(service, enrolled, 9) == ["invalid_code"] * 9
+    service.session(attacker)
+    assert _guess(service, enrolled, 2) == ["invalid_code", "too_many_attempts"]
+
+
+def test_a_recovery_code_clears_no_code_budget(service: Service, enrolled: Person) -> None:
+    """A13: neither the windows nor the count in a row."""
+    _guess(service, enrolled, 9)
+    body = {"challenge": service.challenge(enrolled), "recovery_code": enrolled.recovery_codes[0]}
+    assert service.post("/verify", body).status == 200
+    record = service.record(enrolled)
+    assert (len(record.recent), len(record.day), record.run) == (9, 9, 9)
+    assert _guess(service, enrolled, 2) == ["invalid_code", "too_many_attempts"]
+
+
+def test_a_step_up_clears_the_row_and_refills_nothing(service: Service, enrolled: Person) -> None:
+    """A13, A15."""
+    token = service.session(enrolled)["account_token"]
+    _guess(service, enrolled, 9)
+    service.clock.advance(30)
+    assert service.post("/step-up", {"code": service.code(enrolled)}, token=token).status == 200
+    record = service.record(enrolled)
+    assert (len(record.recent), len(record.day), record.run) == (9, 9, 0)
+
+
+def test_enrolling_anew_buys_no_further_guess_at_the_first_code(service: Service, agent: Person) -> None:
+    """A11, A15: the subscriber's budget counts over all secrets and challenges."""
+    for _ in range(2):
+        challenge = service.enroll(agent).body["challenge"]
+        assert [service.verify(challenge, "000000").code for _ in range(5)] == ["invalid_code"] * 5
+    answer = service.enroll(agent).body
+    right = service.code_of(secret_of(answer["secret"]))
+    assert service.verify(answer["challenge"], right).code == "too_many_attempts"
+    record = service.record(agent)
+    assert (len(record.recent), record.run, record.authenticators) == (10, 10, {})
+    assert record.enrollment is Enrollment.OPEN
+
+
+@pytest.mark.parametrize("door", ["verify", "step-up", "first code"])
+def test_the_fiftieth_wrong_code_in_a_row_is_recorded_at_whatever_door(
+    service: Service, enrolled: Person, agent: Person, door: str
+) -> None:
+    """A15, promise 7: from now on 403 is answered there, so the audit says since when."""
+    person = agent if door == "first code" else enrolled
+    token = service.session(enrolled)["account_token"]
+    service.change(person, run=49)
+    challenge = service.enroll(agent).body["challenge"] if door == "first code" else service.challenge(person)
+    wrong = service.wrong_code(person)
+    for expected in ("invalid_code", "authenticator_disabled"):
+        if door == "step-up":
+            assert service.post("/step-up", {"code": wrong}, token=token).code == expected
+        else:
+            assert service.verify(challenge, wrong).code == expected
+    [event] = service.events("authenticator_disabled")
+    assert event["subject"] == {"sub": person.sub, "login_name": person.login_name}
+
+
+def test_a_clock_that_jumps_back_refills_no_window_when_it_comes_forward_again(
+    service: Service, enrolled: Person
+) -> None:
+    """F24: charges of the future stand until their own time has passed."""
+    assert _guess(service, enrolled, 10) == ["invalid_code"] * 10
+    last = service.now()
+    service.clock.advance(-DAY)
+    reply = service.verify(service.challenge(enrolled), service.code(enrolled))
+    assert (reply.code, abs(reply.body["retry_after"] - (DAY + WINDOW)) <= 2) == ("too_many_attempts", True)
+    service.clock.advance(last - service.now() + WINDOW - 2)
+    assert service.verify(service.challenge(enrolled), service.code(enrolled)).code == "too_many_attempts"
+    service.clock.advance(2)
+    assert _guess(service, enrolled, 1) == ["invalid_code"]

@@ -1,4 +1,4 @@
-"""What a wrong code is told: only what helps its owner and no guesser (storage.md, "Drift").
+"""What a wrong code is told: only what helps its owner and no guesser ("Drift").
 
 A code of an earlier step can never be accepted any more, so the drift is told at once. A code of a future step will
 be: it is told only when a second wrong code, of a later step, shows the same offset.

@@ -31,7 +31,7 @@ class PasswordCharge(NamedTuple):
 
 
 class PasswordBudgets:
-    """The budgets' items; see storage.md, "How a charge fits into one write"."""
+    """The budgets' items."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
