@@ -1,13 +1,108 @@
 """The admin routes but the reset. They stand behind the authorizer, and check again."""
 
+from msgspec import UNSET, UnsetType
+
 from secondstep import contract, shapes
-from secondstep.flows import invitation
-from secondstep.http import App, Call
+from secondstep.flows import administration, directory, invitation, policy
+from secondstep.http import App, Call, Tagged
+from secondstep.subscriber import canonical_login_name
 
 handler = App()
+
+
+@handler.route(contract.LIST_SUBSCRIBERS, shapes.Nothing)
+def list_subscribers(call: Call[shapes.Nothing]) -> shapes.SubscribersAnswer:
+    """Answer a page of the account's subscribers."""
+    wanted = call.query(shapes.SubscribersQuery)
+    return directory.subscribers(
+        call.acting_admin(),
+        prefix=wanted.prefix and canonical_login_name(wanted.prefix),
+        status=_given(wanted.status),
+        enrolled=None if wanted.enrolled is UNSET else wanted.enrolled,
+        cursor=_given(wanted.cursor),
+        limit=wanted.limit,
+        store=call.services.store,
+    )
+
+
+@handler.route(contract.SUMMARY, shapes.Nothing)
+def summarize(call: Call[shapes.Nothing]) -> shapes.SummaryAnswer:
+    """Answer how many subscribers there are, by state."""
+    return directory.summary(call.acting_admin(), store=call.services.store, context=call.context)
 
 
 @handler.route(contract.INVITE, shapes.InviteRequest)
 def invite(call: Call[shapes.InviteRequest]) -> shapes.TicketAnswer:
     """Invite a subscriber of the admin's own account; the ticket is shown once."""
     return invitation.invite(call.body, call.acting_admin(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.READ_SUBSCRIBER, shapes.Nothing)
+def read(call: Call[shapes.Nothing]) -> shapes.SubscriberAnswer:
+    """Answer one subscriber."""
+    return administration.read(_named(call), call.acting_admin(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.CHANGE_SUBSCRIBER, shapes.ChangeSubscriberRequest)
+def change(call: Call[shapes.ChangeSubscriberRequest]) -> shapes.SubscriberAnswer:
+    """Change one subscriber, and answer it."""
+    return administration.change(
+        _named(call), call.body, call.acting_admin(), store=call.services.store, context=call.context
+    )
+
+
+@handler.route(contract.DELETE_SUBSCRIBER, shapes.Nothing)
+def delete(call: Call[shapes.Nothing]) -> None:
+    """Remove one subscriber."""
+    administration.delete(_named(call), call.acting_admin(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.RESET_PASSWORD, shapes.ReasonRequest)
+def reset_password(call: Call[shapes.ReasonRequest]) -> shapes.TicketAnswer:
+    """Answer a password ticket, shown once."""
+    return administration.reset_password(
+        _named(call), call.body.reason, call.acting_admin(), store=call.services.store, context=call.context
+    )
+
+
+@handler.route(contract.UNLOCK, shapes.Nothing)
+def unlock(call: Call[shapes.Nothing]) -> shapes.SubscriberAnswer:
+    """Clear the budgets of one subscriber, and answer it."""
+    return administration.unlock(_named(call), call.acting_admin(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.READ_POLICY, shapes.Nothing)
+def read_policy(call: Call[shapes.Nothing]) -> Tagged:
+    """Answer the policy with its ETag."""
+    return Tagged(*policy.explain(call.acting_admin().account, store=call.services.store))
+
+
+@handler.route(contract.REPLACE_POLICY, shapes.PolicyRequest)
+def replace_policy(call: Call[shapes.PolicyRequest]) -> Tagged:
+    """Replace the policy that `If-Match` names, and answer it with its new ETag."""
+    actor, if_match = call.acting_admin(), call.header("if-match")
+    return Tagged(*policy.replace(call.body, if_match, actor, store=call.services.store, context=call.context))
+
+
+@handler.route(contract.AUDIT, shapes.Nothing)
+def audit(call: Call[shapes.Nothing]) -> shapes.EventsAnswer:
+    """Answer a page of the account's events."""
+    wanted = call.query(shapes.EventsQuery)
+    return directory.events(
+        call.acting_admin(),
+        login_name=_given(wanted.login_name),
+        since=None if wanted.since is UNSET else wanted.since,
+        until=None if wanted.until is UNSET else wanted.until,
+        event=_given(wanted.event),
+        cursor=_given(wanted.cursor),
+        limit=wanted.limit,
+        store=call.services.store,
+    )
+
+
+def _named[Body: shapes.Request](call: Call[Body]) -> str:
+    return canonical_login_name(call.path_parameter("login_name"))
+
+
+def _given(value: str | UnsetType) -> str | None:
+    return None if value is UNSET else value

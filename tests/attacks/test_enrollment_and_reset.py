@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from secondstep import ticket as tickets
 from secondstep.account import EnrollmentTicket
 from secondstep.aws import Answer
 from secondstep.subscriber import Enrollment, Role, Status, new_epoch
@@ -114,17 +113,16 @@ def test_only_an_admins_account_token_resets(service: Service, enrolled: Person,
     """A31."""
     tokens = service.session(admin)
     victim = service.bound_person("victim")
-    if caller == "ended":
-        service.post("/logout", token=tokens["account_token"])
-    token = {
-        "nobody": None,
-        "garbage": "x.y.z",
-        "agent": service.session(enrolled)["account_token"],
-        "application": tokens["access_token"],
-        "challenge": service.challenge(enrolled),
-        "refresh": tokens["refresh_token"],
-        "ended": tokens["account_token"],
-    }[caller]
+    callers = {
+        "nobody": lambda: None,
+        "garbage": lambda: "x.y.z",
+        "agent": lambda: service.session(enrolled)["account_token"],
+        "application": lambda: tokens["access_token"],
+        "challenge": lambda: service.challenge(enrolled),
+        "refresh": lambda: tokens["refresh_token"],
+        "ended": lambda: service.post("/logout", token=tokens["account_token"]) and tokens["account_token"],
+    }
+    token = callers[caller]()
     before = service.record(victim)
     reply = service.call("POST", "/admin/subscribers/victim/reset", {"reason": "mine"}, token=token)
     assert reply.code == ("forbidden" if caller == "agent" else "invalid_token")
@@ -262,10 +260,11 @@ def test_five_wrong_step_ups_end_the_session(service: Service, enrolled: Person)
     assert [each["detail"]["why"] for each in service.events("session_ended")] == ["step_up"]
 
 
-def test_a_new_password_ends_sessions_and_challenges(service: Service, enrolled: Person) -> None:
+def test_a_new_password_ends_sessions_and_challenges(service: Service, enrolled: Person, admin_token: str) -> None:
     tokens, challenge = service.session(enrolled), service.challenge(enrolled)
-    ticket, stored = tickets.issue(now=service.now(), ttl_seconds=3600)
-    service.change(enrolled, password_ticket=stored)
+    ticket = service.post(
+        "/admin/subscribers/enrolled/password-reset", {"reason": "forgotten"}, token=admin_token
+    ).body["ticket"]
     assert service.log_in(enrolled).status == 200
     body = {"account": "acme", "login_name": "enrolled", "ticket": ticket, "new_password": "another long phrase"}
     assert service.post("/password", body).status == 204

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cli.importing import patience
-from secondstep import ticket as tickets
 from secondstep.audit import EventName
 from secondstep.aws import Answer, AwsUnavailable
 from secondstep.boto3_client import Boto3DynamoDb
@@ -86,13 +85,13 @@ def test_other_formats_come_in_whole(service: Service, command: Command, file_fo
     [("privacyidea", "privacyidea.json", "ana"), ("otpauth", "otpauth.txt", "dov"), ("google", "google.txt", "ben")],
 )
 def test_who_brings_only_a_phone_is_bound_and_waits_for_a_password(
-    service: Service, command: Command, file_format: str, name: str, who: str
+    service: Service, command: Command, admin_token: str, file_format: str, name: str, who: str
 ) -> None:
     command.report(ACCOUNT, FILES / name, "--format", file_format)
     person = somebody(who, seed(who))
     assert (service.record(person).status, service.record(person).enrollment) == (Status.INVITED, Enrollment.BOUND)
-    ticket, stored = tickets.issue(now=service.now(), ttl_seconds=3600)
-    service.change(person, password_ticket=stored)
+    path = f"/admin/subscribers/{who}/password-reset"
+    ticket = service.post(path, {"reason": "moved in"}, token=admin_token).body["ticket"]
     body = {"account": ACCOUNT, "login_name": who, "ticket": ticket, "new_password": "a fresh start of it"}
     assert service.post("/password", body).status == 204
     assert logs_in(service, person, "a fresh start of it")

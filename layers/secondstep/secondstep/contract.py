@@ -9,10 +9,13 @@ import msgspec
 
 from secondstep import errors
 from secondstep.shapes import (
+    ChangeSubscriberRequest,
     Discovery,
     EnrollAnswer,
     EnrollNext,
     EnrollRequest,
+    EventsAnswer,
+    EventsQuery,
     HealthAnswer,
     InviteRequest,
     Jwks,
@@ -21,12 +24,18 @@ from secondstep.shapes import (
     MeAnswer,
     Nothing,
     PasswordRequest,
+    PolicyAnswer,
+    PolicyRequest,
     ReasonRequest,
     RefreshRequest,
     Request,
     SessionAnswer,
     StepUpAnswer,
     StepUpRequest,
+    SubscriberAnswer,
+    SubscribersAnswer,
+    SubscribersQuery,
+    SummaryAnswer,
     TicketAnswer,
     VerifyNext,
     VerifyRequest,
@@ -164,6 +173,104 @@ RESET = Route(
     bearer="admin",
     refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
 )
+_SUBSCRIBERS = "/admin/subscribers"
+_ONE = "/admin/subscribers/{login_name}"
+
+LIST_SUBSCRIBERS = Route(
+    method="GET",
+    path=_SUBSCRIBERS,
+    function="admin",
+    summary="List the account's subscribers, in order of login name",
+    query=SubscribersQuery,
+    answers=SubscribersAnswer,
+    bearer="admin",
+    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+)
+SUMMARY = Route(
+    method="GET",
+    path="/admin/summary",
+    function="admin",
+    summary="Count the account's subscribers by state",
+    answers=SummaryAnswer,
+    bearer="admin",
+    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+)
+READ_SUBSCRIBER = Route(
+    method="GET",
+    path=_ONE,
+    function="admin",
+    summary="Read one subscriber",
+    answers=SubscriberAnswer,
+    bearer="admin",
+    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+)
+CHANGE_SUBSCRIBER = Route(
+    method="PATCH",
+    path=_ONE,
+    function="admin",
+    summary="Change a subscriber's status, role or contact data",
+    takes=ChangeSubscriberRequest,
+    answers=SubscriberAnswer,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+DELETE_SUBSCRIBER = Route(
+    method="DELETE",
+    path=_ONE,
+    function="admin",
+    summary="Remove a subscriber and what it holds; the audit stays",
+    status=204,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+RESET_PASSWORD = Route(
+    method="POST",
+    path=f"{_ONE}/password-reset",
+    function="admin",
+    summary="Give a ticket for a new password; the authenticators stay",
+    takes=ReasonRequest,
+    answers=TicketAnswer,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+UNLOCK = Route(
+    method="POST",
+    path=f"{_ONE}/unlock",
+    function="admin",
+    summary="Clear a subscriber's budgets and set a disabled authenticator active again",
+    answers=SubscriberAnswer,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+READ_POLICY = Route(
+    method="GET",
+    path="/admin/policy",
+    function="admin",
+    summary="Read the account's policy, and where each value comes from",
+    answers=PolicyAnswer,
+    bearer="admin",
+    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+)
+REPLACE_POLICY = Route(
+    method="PUT",
+    path="/admin/policy",
+    function="admin",
+    summary="Replace the account's policy; a missing field returns to its default",
+    takes=PolicyRequest,
+    answers=PolicyAnswer,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN, errors.PreconditionFailed, errors.PreconditionRequired),
+)
+AUDIT = Route(
+    method="GET",
+    path="/admin/audit",
+    function="admin",
+    summary="Read the account's audit events, newest first",
+    query=EventsQuery,
+    answers=EventsAnswer,
+    bearer="admin",
+    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+)
 JWKS = Route(
     method="GET",
     path="/.well-known/jwks.json",
@@ -208,8 +315,18 @@ ROUTES = (
     STEP_UP,
     ME,
     LOGOUT,
+    LIST_SUBSCRIBERS,
+    SUMMARY,
     INVITE,
+    READ_SUBSCRIBER,
+    CHANGE_SUBSCRIBER,
+    DELETE_SUBSCRIBER,
     RESET,
+    RESET_PASSWORD,
+    UNLOCK,
+    READ_POLICY,
+    REPLACE_POLICY,
+    AUDIT,
     JWKS,
     DISCOVERY,
     OPENAPI,

@@ -1,7 +1,17 @@
 """From a record to what may be shown of it: never a secret, a hash, a ciphertext or a budget's inside."""
 
-from secondstep.shapes import AuthenticatorAnswer, MeAnswer
+from msgspec import UNSET
+
+from secondstep.audit import Event
+from secondstep.shapes import (
+    AuthenticatorAnswer,
+    EventAnswer,
+    MeAnswer,
+    SubscriberAnswer,
+    SubscriberLine,
+)
 from secondstep.subscriber import Subscriber
+from secondstep.throttle import CODES_DAY, CODES_RECENT, MOST_IN_A_ROW, NAME_PACE
 
 
 def authenticators(subscriber: Subscriber) -> list[AuthenticatorAnswer]:
@@ -30,4 +40,63 @@ def oneself(subscriber: Subscriber) -> MeAnswer:
         locale=subscriber.locale,
         authenticators=authenticators(subscriber),
         recovery_codes_left=len(subscriber.recovery_codes),
+    )
+
+
+def line(subscriber: Subscriber) -> SubscriberLine:
+    """Return a subscriber as a line of the admin's list."""
+    return SubscriberLine(
+        login_name=subscriber.login_name,
+        display_name=subscriber.display_name,
+        role=subscriber.role.value,
+        status=subscriber.status.value,
+        enrolled=subscriber.is_bound,
+        last_login_at=subscriber.last_login_at,
+    )
+
+
+def subscriber(it: Subscriber, *, password_tat: int, now: int) -> SubscriberAnswer:
+    """Return a subscriber as its account's admin sees it."""
+    return SubscriberAnswer(
+        login_name=it.login_name,
+        sub=it.sub,
+        display_name=it.display_name,
+        role=it.role.value,
+        status=it.status.value,
+        enrolled=it.is_bound,
+        enrollment=it.enrollment.value,
+        created_at=it.created_at,
+        last_login_at=it.last_login_at,
+        authenticators=authenticators(it),
+        authenticators_disabled=it.run >= MOST_IN_A_ROW,
+        recovery_codes_left=len(it.recovery_codes),
+        locked_until=_locked_until(it, password_tat, now),
+        email=it.email,
+        locale=it.locale,
+    )
+
+
+def _locked_until(it: Subscriber, password_tat: int, now: int) -> int | None:
+    """Return when the last drained budget lets the next try through, or None where none is drained."""
+    waits = (
+        NAME_PACE.retry_after(password_tat, now),
+        CODES_RECENT.retry_after(it.recent, now),
+        CODES_DAY.retry_after(it.day, now),
+    )
+    return now + max(waits) if any(waits) else None
+
+
+def event(it: Event) -> EventAnswer:
+    """Return an audit event as admins and subscribers see it."""
+    return EventAnswer(
+        id=it.id,
+        at=it.at,
+        event=it.event.value,
+        outcome=it.outcome.value,
+        actor=it.actor.as_map() if it.actor else None,
+        subject=it.subject.as_map() if it.subject else None,
+        source=it.source,
+        request_id=it.request_id,
+        reason=UNSET if it.reason is None else it.reason,
+        detail=UNSET if it.detail is None else dict(it.detail),
     )

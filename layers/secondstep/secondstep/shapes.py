@@ -3,10 +3,24 @@
 Requests are strict (unknown and ill-typed fields are refused); answers may gain members (docs/api.md).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from secondstep.account import (
+    Applications,
+    Apps,
+    Colour,
+    HelpText,
+    IdleMinutes,
+    InvitationHours,
+    Line,
+    MaxAuthenticators,
+    Policy,
+    SessionHours,
+    ToleranceSteps,
+)
 
 type Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -92,9 +106,63 @@ class InviteRequest(Request, frozen=True, kw_only=True):
 
 
 class ReasonRequest(Request, frozen=True, kw_only=True):
-    """`POST /admin/subscribers/{login_name}/reset`: why."""
+    """`POST /admin/subscribers/{login_name}/reset` and `/password-reset`: why."""
 
     reason: Reason
+
+
+class ChangeSubscriberRequest(Request, frozen=True, kw_only=True):
+    """`PATCH /admin/subscribers/{login_name}`; null takes a contact detail away."""
+
+    status: Literal["active", "disabled"] | UnsetType = UNSET
+    role: Literal["agent", "admin"] | UnsetType = UNSET
+    email: Email | UnsetType | None = UNSET
+    display_name: Name | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
+
+
+class PolicyRequest(Request, frozen=True, kw_only=True):
+    """`PUT /admin/policy`: replaces all; a field that is missing returns to its default."""
+
+    display_name: Line | UnsetType = UNSET
+    mfa_required: bool | UnsetType = UNSET
+    enrollment_ticket: Literal["never", "after_reset", "always"] | UnsetType = UNSET
+    otp_issuer: Line | UnsetType = UNSET
+    apps: Apps | UnsetType = UNSET
+    apps_required: bool | UnsetType = UNSET
+    tolerance_steps: ToleranceSteps | UnsetType = UNSET
+    session_hours: SessionHours | UnsetType = UNSET
+    idle_minutes: IdleMinutes | UnsetType = UNSET
+    max_authenticators: MaxAuthenticators | UnsetType = UNSET
+    invitation_hours: InvitationHours | UnsetType = UNSET
+    accent_colour: Colour | UnsetType = UNSET
+    help_text: HelpText | UnsetType = UNSET
+    applications: Applications | UnsetType = UNSET
+
+
+type Limit = Annotated[int, Meta(ge=1, le=100)]
+type Moment = Annotated[int, Meta(ge=0, le=9_999_999_999)]
+
+
+class SubscribersQuery(Request, frozen=True, kw_only=True):
+    """`GET /admin/subscribers`."""
+
+    prefix: str = ""
+    status: Literal["invited", "active", "disabled"] | UnsetType = UNSET
+    enrolled: bool | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+    limit: Limit = 50
+
+
+class EventsQuery(Request, frozen=True, kw_only=True, rename={"since": "from", "until": "to"}):
+    """`GET /admin/audit`; times in epoch seconds, both included."""
+
+    login_name: str | UnsetType = UNSET
+    since: Moment | UnsetType = UNSET
+    until: Moment | UnsetType = UNSET
+    event: str | UnsetType = UNSET
+    cursor: str | UnsetType = UNSET
+    limit: Limit = 50
 
 
 class AuthenticatorChoice(msgspec.Struct, frozen=True):
@@ -235,3 +303,80 @@ class Jwks(msgspec.Struct, frozen=True, kw_only=True):
     """The keys that verify our tokens."""
 
     keys: list[Jwk]
+
+
+class SubscriberLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscriber in the admin's list."""
+
+    login_name: str
+    display_name: str | None
+    role: str
+    status: str
+    enrolled: bool
+    last_login_at: int | None
+
+
+class SubscribersAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the list, in order of login name; it may be short. No cursor: it was the last one."""
+
+    subscribers: list[SubscriberLine]
+    cursor: str | None
+
+
+class SubscriberAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscriber, as its account's admin sees it: no secrets."""
+
+    login_name: str
+    sub: str
+    display_name: str | None
+    role: str
+    status: str
+    enrolled: bool
+    enrollment: str
+    created_at: int
+    last_login_at: int | None
+    authenticators: list[AuthenticatorAnswer]
+    authenticators_disabled: bool
+    recovery_codes_left: int
+    locked_until: int | None
+    email: str | None
+    locale: str | None
+
+
+class SummaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many subscribers there are, by state, counted at `as_of`."""
+
+    subscribers: int
+    enrolled: int
+    disabled: int
+    invited: int
+    as_of: int
+
+
+class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Every value in force, and where it comes from."""
+
+    policy: Policy
+    origin: dict[str, Literal["default", "account"]]
+
+
+class EventAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An audit event; `actor` and `subject` are `{sub, login_name}` or `{operator}`."""
+
+    id: str
+    at: int
+    event: str
+    outcome: str
+    actor: dict[str, str] | None
+    subject: dict[str, str] | None
+    source: str
+    request_id: str
+    reason: str | UnsetType = UNSET
+    detail: dict[str, Any] | UnsetType = UNSET
+
+
+class EventsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of events, newest first; it may be short. No cursor: it was the last one."""
+
+    events: list[EventAnswer]
+    cursor: str | None

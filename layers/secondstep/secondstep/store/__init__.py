@@ -27,7 +27,7 @@ class Store:
         self.subscribers = Ceremonies(database)
         self.sessions = Sessions(database)
         self.directory = Directory(database)
-        self.accounts = Accounts(database)
+        self.accounts = Accounts(database, self.sessions)
         self.administration = Administration(database, self.sessions)
         self.imports = Imports(database)
         self.notices = Notices(database)

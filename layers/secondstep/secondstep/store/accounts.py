@@ -6,14 +6,16 @@ import msgspec
 
 from secondstep.account import Policy
 from secondstep.audit import Event
-from secondstep.store.administration import AlreadyExists
+from secondstep.session import Standing
+from secondstep.store.administration import Actor, ActorRefused, AlreadyExists
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem
-from secondstep.store.layout import CREATED_AT, account_key, event_item, subscriber_item
+from secondstep.store.expression import NewItem, Write, equals, exists
+from secondstep.store.layout import CREATED_AT, account_key, event_item, logo_key, subscriber_item
+from secondstep.store.sessions import Sessions
 from secondstep.subscriber import Subscriber
 
 _POLICY_SECONDS = 60
-_POLICY, _VERSION = "policy", "version"
+_POLICY, _VERSION, _PICTURE = "policy", "version", "png"
 
 
 class StoredPolicy(NamedTuple):
@@ -23,11 +25,16 @@ class StoredPolicy(NamedTuple):
     version: int
 
 
+class PolicyChanged(Exception):
+    """The policy is not any more of the version that was read."""
+
+
 class Accounts:
     """Reads and writes of account items."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sessions: Sessions) -> None:
         self._database = database
+        self._sessions = sessions
         self._policies: dict[str, tuple[int, Policy]] = {}
 
     def policy(self, account: str, now: int) -> Policy:
@@ -46,6 +53,19 @@ class Accounts:
         fields = item.get(_POLICY, {})
         return StoredPolicy(fields if isinstance(fields, dict) else {}, item.get(_VERSION, 0))
 
+    def change_policy(
+        self, account: str, fields: dict[str, Any], expected_version: int, actor: Actor, event: Event
+    ) -> None:
+        """One transaction: the fields take the place of all that was stored; PolicyChanged for another version."""
+        write = Write(account_key(account)).require(exists("pk"), equals((_VERSION,), expected_version))
+        write.set((_POLICY,), fields).add((_VERSION,), 1)
+        self._commit(write, actor, event)
+        self._policies.pop(account, None)
+
+    def set_logo(self, account: str, png: bytes, actor: Actor, event: Event) -> None:
+        """One transaction: the account's picture."""
+        self._commit(Write(logo_key(account)).set((_PICTURE,), png), actor, event)
+
     def create(self, account: str, policy: Policy, first_admin: Subscriber, event: Event, now: int) -> None:
         """One transaction: an account and its first admin; AlreadyExists where the account does."""
         item = account_key(account) | {
@@ -61,6 +81,13 @@ class Accounts:
             self._database.commit(*made, self._recorded(event))
         except Refused as refused:
             raise AlreadyExists(None) from refused
+
+    def _commit(self, write: Write, actor: Actor, event: Event) -> None:
+        checks = self._sessions.still_admin(actor) if isinstance(actor, Standing) else []
+        try:
+            self._database.commit(self._database.changed(write), *checks, self._recorded(event))
+        except Refused as refused:
+            raise (PolicyChanged if refused.part == 0 else ActorRefused) from refused
 
     def _recorded(self, event: Event) -> Part:
         return self._database.recorded(NewItem(event_item(event)))

@@ -11,7 +11,7 @@ from secondstep.session import Standing
 from secondstep.store.ceremonies import Stale
 from secondstep.store.conditions import ITEM_EXISTS, epoch_is, sub_is
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Write, equals
+from secondstep.store.expression import Clause, NewItem, Write, equals
 from secondstep.store.layout import (
     ACCOUNT,
     AUTHENTICATORS,
@@ -31,7 +31,9 @@ from secondstep.store.layout import (
     ROLE,
     RUN,
     STATUS,
+    TAT,
     event_item,
+    name_budget_key,
     subscriber_item,
     subscriber_key,
     subscriber_record,
@@ -122,10 +124,49 @@ class Administration:
         write.set_or_remove((ENROLLMENT_TICKET,), ticket_map(ticket))
         self._commit(self._database.changed(write), actor, event)
 
-    def _commit(self, change: Part, actor: Actor, event: Event) -> None:
+    def give_password_ticket(self, subject: Subscriber, ticket: Ticket, actor: Actor, event: Event) -> None:
+        """One transaction: a ticket for a new password; for who never bound it opens the enrollment as well.
+
+        The authenticators are not touched, and the old password works until the ticket is redeemed.
+        """
+        write = _as_read(subject).set((PASSWORD_TICKET,), ticket_map(ticket))
+        if not subject.is_bound:
+            write.set((ENROLLMENT_TICKET,), ticket_map(ticket))
+        self._commit(self._database.changed(write), actor, event)
+
+    def unlock(self, subject: Subscriber, actor: Actor, event: Event) -> None:
+        """One transaction: the code budgets and the count in a row are cleared, so the authenticators work again.
+
+        The name's password budget is set back in the same transaction. Nothing is removed.
+        """
+        write = _as_read(subject).set((RUN,), 0)
+        for emptied in (RECENT, DAY, RECOVERY_RECENT):
+            write.set((emptied,), {})
+        refilled = Write(name_budget_key(subject.identity.hash)).set((TAT,), 0)
+        self._commit(self._database.changed(write), actor, event, self._database.changed(refilled))
+
+    def change(self, before: Subscriber, after: Subscriber, actor: Actor, event: Event, *further_events: Event) -> None:
+        """One transaction: status, role and profile as in `after`; its epoch is new where status or role changed.
+
+        Disabling empties both tickets and drops the challenges; a changed epoch ends every session.
+        """
+        write = _as_read(before).set((STATUS,), after.status.value).set((ROLE,), after.role.value)
+        _set_profile(write, Profile(after.email, after.display_name, after.locale))
+        if after.epoch != before.epoch:
+            write.set((EPOCH,), after.epoch).set((CHALLENGES,), {})
+        if after.status is Status.DISABLED:
+            write.remove((PASSWORD_TICKET,), (ENROLLMENT_TICKET,))
+        more = [self._recorded(each) for each in further_events]
+        self._commit(self._database.changed(write), actor, event, *more)
+
+    def delete(self, subject: Subscriber, actor: Actor, event: Event) -> None:
+        """One transaction: the subscriber with all that it holds is gone; its sessions die with its epoch."""
+        self._commit(self._database.removed(_as_read(subject)), actor, event)
+
+    def _commit(self, change: Part, actor: Actor, event: Event, *more: Part) -> None:
         checks = self._sessions.still_admin(actor) if isinstance(actor, Standing) else []
         try:
-            self._database.commit(change, *checks, self._recorded(event))
+            self._database.commit(change, *checks, self._recorded(event), *more)
         except Refused as refused:
             if refused.part > 0:
                 raise ActorRefused from refused
@@ -133,6 +174,18 @@ class Administration:
 
     def _recorded(self, event: Event) -> Part:
         return self._database.recorded(NewItem(event_item(event)))
+
+
+def _as_read(subject: Subscriber) -> Write:
+    """Return a write that wins only if nothing that matters has changed since the subscriber was read."""
+    clauses: list[Clause] = [
+        ITEM_EXISTS,
+        sub_is(subject.sub),
+        epoch_is(subject.epoch),
+        equals((STATUS,), subject.status.value),
+        equals((ROLE,), subject.role.value),
+    ]
+    return Write(subscriber_key(subject.identity.hash)).require(*clauses)
 
 
 def _set_profile(write: Write, profile: Profile) -> None:

@@ -1,22 +1,32 @@
-"""The account's subscribers in order of their names, page by page, in a constant number of calls.
+"""What an admin looks at: the account's subscribers in order of their names, and its events, newest first.
 
-The index behind it is eventually consistent and decides nothing.
+Both come page by page, in a constant number of calls however large the account is. The indexes behind them are
+eventually consistent and decide nothing.
 """
 
 from typing import NamedTuple
 
+from secondstep.audit import SHARDS, Event
 from secondstep.aws import Item
+from secondstep.session import Session
 from secondstep.store.database import Database
-from secondstep.store.expression import Query, begins_with, both, equals
+from secondstep.store.expression import Clause, Query, Write, begins_with, between, both, equals
 from secondstep.store.layout import (
     ACCOUNT,
     LOGIN_NAME,
+    TAT,
+    event_record,
+    name_budget_key,
+    session_record,
     subscriber_key,
     subscriber_record,
+    summary_key,
 )
-from secondstep.subscriber import Identity, Subscriber
+from secondstep.subscriber import Identity, Status, Subscriber
 
 _INDEX = "by_account"
+_SUMMARY_SECONDS = 60
+_LAST_MOMENT = "9999999999999"
 
 
 class Page[Entry](NamedTuple):
@@ -26,8 +36,48 @@ class Page[Entry](NamedTuple):
     next_after: str | None
 
 
+class _Examined(NamedTuple):
+    """The events of one partition down to a sort key; below `floor` it may hold more (None: it does not)."""
+
+    events: list[Event]
+    floor: str | None
+
+
+class Period(NamedTuple):
+    """Which events: between two moments (epoch seconds, both included), and of one name or all."""
+
+    since: int | None
+    until: int | None
+    event: str | None
+
+    def keys(self, before: str | None) -> tuple[str, str]:
+        """Return the first and the last sort key; `before` is the key that the page before ended with."""
+        first = f"{(self.since or 0) * 1000:013d}#"
+        last = f"{self.until * 1000 + 999:013d}#~" if self.until is not None else f"{_LAST_MOMENT}#~"
+        return first, min(last, before) if before else last
+
+
+class Counts(NamedTuple):
+    """How many subscribers an account had, by state, at a moment."""
+
+    subscribers: int
+    enrolled: int
+    disabled: int
+    invited: int
+    as_of: int
+
+    def with_page(self, page: list[Subscriber]) -> "Counts":
+        """Return the counts with a page more."""
+        return self._replace(
+            subscribers=self.subscribers + len(page),
+            enrolled=self.enrolled + sum(each.is_bound for each in page),
+            disabled=self.disabled + sum(each.status is Status.DISABLED for each in page),
+            invited=self.invited + sum(each.status is Status.INVITED for each in page),
+        )
+
+
 class Directory:
-    """Reads of an account as a whole."""
+    """Reads for the admin routes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,6 +99,90 @@ class Directory:
         found = self._database.get_many([subscriber_key(Identity(account, name).hash) for name in names])
         records = [subscriber_record(item) for item in found if item is not None]
         return Page(records, last[LOGIN_NAME] if last else None)
+
+    def summary(self, account: str, now: int) -> Counts:
+        """Return the account's counts, at most a minute old.
+
+        A count walks the account page by page (two calls for 100 subscribers) and is kept for the next who asks.
+        """
+        held = self._database.get(summary_key(account))
+        if held and 0 <= now - held["as_of"] < _SUMMARY_SECONDS:
+            return Counts(held["subscribers"], held["enrolled"], held["disabled"], held["invited"], held["as_of"])
+        counted = self._count(account, now)
+        keeping = Write(summary_key(account))
+        for name, value in counted._asdict().items():
+            keeping.set((name,), value)
+        self._database.update(keeping)
+        return counted
+
+    def _count(self, account: str, now: int) -> Counts:
+        counted, after = Counts(0, 0, 0, 0, now), None
+        while True:
+            page = self.subscribers(account, prefix="", after=after, limit=100)
+            counted = counted.with_page(page.entries)
+            after = page.next_after
+            if after is None:
+                return counted
+
+    def subscriber(self, identity: Identity) -> tuple[Subscriber | None, int]:
+        """Return a subscriber and the `tat` of its password budget, in one consistent call."""
+        keys = [subscriber_key(identity.hash), name_budget_key(identity.hash)]
+        item, budget = self._database.get_many(keys)
+        return subscriber_record(item) if item else None, int((budget or {}).get(TAT, 0))
+
+    def events(self, account: str, period: Period, *, before: str | None, limit: int) -> Page[Event]:
+        """Return the account's events, merged from the shards: one Query a shard, whatever the page."""
+        shards = [_shard_is(account, shard) for shard in range(SHARDS)]
+        return _newest([self._examine(each, period, before, limit, index=_INDEX) for each in shards], limit)
+
+    def events_about(self, identity: Identity, period: Period, *, before: str | None, limit: int) -> Page[Event]:
+        """Return the events about one name of an account: one Query."""
+        about = equals(("pk",), subscriber_key(identity.hash)["pk"])
+        return _newest([self._examine(about, period, before, limit, index=None)], limit)
+
+    def sessions(self, subscriber_hash: str) -> list[Session]:
+        """Return the stored sessions of a subscriber, ended ones by epoch included: one Query."""
+        pk = equals(("pk",), subscriber_key(subscriber_hash)["pk"])
+        query = Query(self._database.state, both(pk, begins_with(("sk",), "SESSION#")), limit=200)
+        items, _ = self._database.page(query)
+        return [session_record(item) for item in items]
+
+    def _examine(
+        self, partition: Clause, period: Period, before: str | None, limit: int, *, index: str | None
+    ) -> _Examined:
+        oldest, newest = period.keys(before)
+        if oldest > newest:
+            return _Examined([], None)
+        query = Query(
+            table=self._database.audit,
+            key=both(partition, between(("sk",), oldest, newest)),
+            limit=limit + 1,  # BETWEEN includes the key that the page before ended with
+            index_name=index,
+            newest_first=True,
+            only=equals(("event",), period.event) if period.event else None,
+        )
+        items, last = self._database.page(query)
+        records = [event_record(item) for item in items]
+        return _Examined([each for each in records if sort_key(each) != before], str(last["sk"]) if last else None)
+
+
+def sort_key(event: Event) -> str:
+    """Return the key that events are ordered by, and that a cursor names."""
+    return f"{event.milliseconds:013d}#{event.id}"
+
+
+def _newest(examined: list[_Examined], limit: int) -> Page[Event]:
+    """Merge partitions, newest first, only as far down as all of them have been looked at."""
+    floor = max((each.floor for each in examined if each.floor is not None), default=None)
+    known = [event for each in examined for event in each.events if floor is None or sort_key(event) >= floor]
+    ordered = sorted(known, key=sort_key, reverse=True)
+    if len(ordered) > limit:
+        return Page(ordered[:limit], sort_key(ordered[limit - 1]))
+    return Page(ordered, floor)
+
+
+def _shard_is(account: str, shard: int) -> Clause:
+    return equals(("as",), f"{account}#{shard}")
 
 
 def _place(account: str, login_name: str) -> Item:

@@ -77,6 +77,11 @@ def account_key(account: str) -> Item:
     return {"pk": f"ACCOUNT#{account}", "sk": "POLICY"}
 
 
+def summary_key(account: str) -> Item:
+    """Return the key of an account's kept counts."""
+    return {"pk": f"ACCOUNT#{account}", "sk": "SUMMARY"}
+
+
 def schemes_key(account: str) -> Item:
     """Return the key of the password schemes that an import brought into an account."""
     return {"pk": f"ACCOUNT#{account}", "sk": "SCHEMES"}
@@ -95,6 +100,11 @@ def schemes_item(account: str, it: Schemes) -> Item:
 def schemes_record(item: Item | None) -> Schemes:
     """Return the record of an account's password schemes; most accounts have none but ours."""
     return Schemes(item[SCHEMES_SECRET], frozenset(item[SCHEMES_FOREIGN])) if item else Schemes()
+
+
+def logo_key(account: str) -> Item:
+    """Return the key of an account's picture."""
+    return {"pk": f"ACCOUNT#{account}", "sk": "LOGO"}
 
 
 def name_budget_key(subscriber_hash: str) -> Item:

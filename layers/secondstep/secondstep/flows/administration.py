@@ -1,0 +1,159 @@
+"""What an account admin does about a subscriber of the account: change, unlock, help with a password, delete.
+
+The account comes from the admin's token alone, so a name of another account is not there (404). Nobody acts on
+themselves (compared by `sub`), and every write checks the actor in its own transaction: so two admins cannot remove
+each other, and one always remains.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec import UNSET
+
+from secondstep import describing
+from secondstep import ticket as tickets
+from secondstep.audit import Event, EventName, Outcome, Person, event_by
+from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, ActingAdmin
+from secondstep.context import RequestContext
+from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
+from secondstep.shapes import ChangeSubscriberRequest, SubscriberAnswer, TicketAnswer
+from secondstep.store import Store
+from secondstep.store.administration import ActorRefused
+from secondstep.store.ceremonies import Stale
+from secondstep.subscriber import Identity, Role, Status, Subscriber, new_epoch
+
+
+def read(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> SubscriberAnswer:
+    """Return one subscriber of the admin's account; NotFound for anybody else."""
+    subject, password_tat = store.directory.subscriber(Identity(actor.account, login_name))
+    if subject is None:
+        raise NotFound
+    return describing.subscriber(subject, password_tat=password_tat, now=context.now)
+
+
+def change(
+    login_name: str,
+    wanted: ChangeSubscriberRequest,
+    actor: ActingAdmin,
+    *,
+    store: Store,
+    context: RequestContext,
+) -> SubscriberAnswer:
+    """Change status, role or contact data: one transaction with an event for each kind of change.
+
+    A change of status or role changes the epoch, so every session and challenge ends with it. Raises StepUpRequired,
+    Forbidden (oneself), NotFound, Conflict (a rule, or a lost race), InvalidToken.
+    """
+    max_age = WRITE_MAX_AGE_SECONDS if wanted.role is UNSET else PRIVILEGE_MAX_AGE_SECONDS
+    before = _subject(login_name, max_age, actor, store, context)
+    after = _changed(before, wanted)
+    _refuse_broken_rules(before, after)
+    events = _events_of_change(before, after, actor, context)
+    if events:
+        _write(lambda: store.administration.change(before, after, actor.standing, *events))
+    return read(login_name, actor, store=store, context=context)
+
+
+def _changed(before: Subscriber, wanted: ChangeSubscriberRequest) -> Subscriber:
+    given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+    fields = {name: value for name, value in given.items() if value is not UNSET}
+    if "status" in fields:
+        fields["status"] = Status(fields["status"])
+    if "role" in fields:
+        fields["role"] = Role(fields["role"])
+    after = msgspec.structs.replace(before, **fields)
+    ends_sessions = (after.status, after.role) != (before.status, before.role)
+    return msgspec.structs.replace(after, epoch=new_epoch()) if ends_sessions else after
+
+
+def _refuse_broken_rules(before: Subscriber, after: Subscriber) -> None:
+    if after.role is Role.ADMIN and before.role is not Role.ADMIN and not before.is_bound:
+        raise Conflict("An admin needs a bound authenticator. Let the subscriber enroll first.")
+    if before.status is Status.INVITED and after.status is Status.ACTIVE:
+        raise Conflict("The invitation has not been redeemed yet.")
+    if before.status is Status.DISABLED and after.status is Status.ACTIVE and before.password_hash is None:
+        raise Conflict("There is no password yet. Delete the subscriber and invite again.")
+
+
+def _events_of_change(
+    before: Subscriber, after: Subscriber, actor: ActingAdmin, context: RequestContext
+) -> list[Event]:
+    """Return one event for each kind of change, with the old and the new value."""
+    kinds: list[tuple[EventName, tuple[str, ...]]] = [
+        (EventName.STATUS_CHANGED, ("status",)),
+        (EventName.ROLE_CHANGED, ("role",)),
+        (EventName.PROFILE_CHANGED, ("email", "display_name", "locale")),
+    ]
+    events = []
+    for kind, names in kinds:
+        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+        if changed:
+            detail = {
+                "old": {name: str(getattr(before, name)) for name in changed if getattr(before, name) is not None},
+                "new": {name: str(getattr(after, name)) for name in changed if getattr(after, name) is not None},
+            }
+            events.append(_event(before, kind, actor, context, detail=detail))
+    return events
+
+
+def delete(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> None:
+    """Remove a subscriber and what it holds; the audit stays. Its sessions have no subscriber any more, so are dead."""
+    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    event = _event(subject, EventName.DELETED, actor, context)
+    _write(lambda: store.administration.delete(subject, actor.standing, event))
+
+
+def reset_password(
+    login_name: str, reason: str, actor: ActingAdmin, *, store: Store, context: RequestContext
+) -> TicketAnswer:
+    """Answer a ticket for `/password`, shown once; the authenticators are not touched (ASVS 5.0 6.4.3)."""
+    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    if subject.status is Status.DISABLED:
+        raise Conflict("The subscriber is disabled.")
+    text, ticket = tickets.issue(now=context.now, ttl_seconds=tickets.AFTER_RESET_SECONDS)
+    event = _event(subject, EventName.PASSWORD_RESET, actor, context, reason=reason)
+    _write(lambda: store.administration.give_password_ticket(subject, ticket, actor.standing, event))
+    return TicketAnswer(ticket=text, expires_at=ticket.expires_at)
+
+
+def unlock(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> SubscriberAnswer:
+    """Clear the budgets and set a disabled authenticator active again; removes nothing."""
+    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    event = _event(subject, EventName.UNLOCKED, actor, context)
+    _write(lambda: store.administration.unlock(subject, actor.standing, event))
+    return read(login_name, actor, store=store, context=context)
+
+
+def _subject(login_name: str, max_age: int, actor: ActingAdmin, store: Store, context: RequestContext) -> Subscriber:
+    """Return the subscriber that is acted on: of the admin's account, and not the admin."""
+    actor.require_recent(max_age, context.now)
+    subject, _ = store.directory.subscriber(Identity(actor.account, login_name))
+    if subject is None:
+        raise NotFound
+    if subject.sub == actor.person.sub:
+        raise Forbidden("Nobody does this to themselves. Ask another admin of the account.")
+    return subject
+
+
+def _write(write: Callable[[], None]) -> None:
+    try:
+        write()
+    except ActorRefused as refused:
+        raise InvalidToken from refused
+    except Stale as stale:
+        if stale.current is None:
+            raise NotFound from stale
+        raise Conflict("The subscriber is being changed. Look again.") from stale
+
+
+def _event(
+    subject: Subscriber,
+    name: EventName,
+    actor: ActingAdmin,
+    context: RequestContext,
+    *,
+    reason: str | None = None,
+    detail: Mapping[str, object] | None = None,
+) -> Event:
+    person = Person.of(subject)
+    return event_by(actor.person, person, actor.account, name, Outcome.SUCCESS, context, reason=reason, detail=detail)

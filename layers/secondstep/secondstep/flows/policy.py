@@ -1,0 +1,102 @@
+"""The account's policy: every value in force and where it comes from, and its change by an admin."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from secondstep.account import Policy
+from secondstep.audit import EventName, Outcome, account_event
+from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, ActingAdmin
+from secondstep.context import RequestContext
+from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
+from secondstep.shapes import PolicyAnswer, PolicyRequest
+from secondstep.store import Store
+from secondstep.store.accounts import PolicyChanged, StoredPolicy, policy_of
+from secondstep.store.administration import ActorRefused
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_LARGEST_SIDE = 2000
+
+
+def explain(account: str, *, store: Store) -> tuple[PolicyAnswer, str]:
+    """Return the policy with the origin of each value, and its ETag."""
+    stored = store.accounts.stored_policy(account)
+    return _described(account, stored), etag(stored.version)
+
+
+def etag(version: int) -> str:
+    """Return the entity tag of a version (RFC 9110 section 8.8.3)."""
+    return f'"v{version}"'
+
+
+def replace(
+    wanted: PolicyRequest, if_match: str | None, actor: ActingAdmin, *, store: Store, context: RequestContext
+) -> tuple[PolicyAnswer, str]:
+    """Replace the whole policy; a missing field returns to its default. One transaction with the old and new values.
+
+    Raises StepUpRequired, PreconditionRequired, PreconditionFailed (somebody else changed it), InvalidToken.
+    """
+    actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
+    if if_match is None:
+        raise PreconditionRequired
+    stored = store.accounts.stored_policy(actor.account)
+    if if_match != etag(stored.version):
+        raise PreconditionFailed
+    fields = _given(wanted)
+    changed = {name for name in {*stored.fields, *fields} if stored.fields.get(name) != fields.get(name)}
+    detail = {
+        "old": {name: stored.fields[name] for name in sorted(changed) if name in stored.fields},
+        "new": {name: fields[name] for name in sorted(changed) if name in fields},
+    }
+    event = account_event(
+        actor.person, actor.account, EventName.POLICY_CHANGED, Outcome.SUCCESS, context, detail=detail
+    )
+    try:
+        store.accounts.change_policy(actor.account, fields, stored.version, actor.standing, event)
+    except PolicyChanged as stale:
+        raise PreconditionFailed from stale
+    except ActorRefused as refused:
+        raise InvalidToken from refused
+    after = StoredPolicy(fields, stored.version + 1)
+    return _described(actor.account, after), etag(after.version)
+
+
+def set_logo(png: bytes, actor: ActingAdmin, *, store: Store, context: RequestContext) -> None:
+    """Store the account's picture: a PNG with sides of at most 2,000 pixels."""
+    actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
+    if not _is_png(png):
+        raise InvalidRequest("must be a PNG with sides of at most 2000 pixels")
+    detail = {"new": {"logo": f"{len(png)} bytes"}}
+    event = account_event(
+        actor.person, actor.account, EventName.POLICY_CHANGED, Outcome.SUCCESS, context, detail=detail
+    )
+    try:
+        store.accounts.set_logo(actor.account, png, actor.standing, event)
+    except ActorRefused as refused:
+        raise InvalidToken from refused
+
+
+def _given(wanted: PolicyRequest) -> dict[str, Any]:
+    fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+    given = {name: value for name, value in fields.items() if value is not UNSET}
+    plain: dict[str, Any] = msgspec.to_builtins(given)
+    return plain
+
+
+def _described(account: str, stored: StoredPolicy) -> PolicyAnswer:
+    policy = policy_of(stored.fields)
+    shown = msgspec.structs.replace(
+        policy, display_name=policy.display_name or account, otp_issuer=policy.issuer_for(account)
+    )
+    names = Policy.__struct_fields__
+    return PolicyAnswer(
+        policy=shown, origin={name: "account" if name in stored.fields else "default" for name in names}
+    )
+
+
+def _is_png(picture: bytes) -> bool:
+    """Tell whether it begins as a PNG does: signature, then an IHDR chunk whose sides are sensible."""
+    header_is_there = picture.startswith(_PNG) and picture[12:16] == b"IHDR" and len(picture) > 33
+    sides = [int.from_bytes(picture[start : start + 4], "big") for start in (16, 20)]
+    return header_is_there and all(0 < side <= _LARGEST_SIDE for side in sides)
