@@ -20,7 +20,7 @@ RANKS = (
     {"contract", "announcement", "mailer"},
     {"challenge", "ticket", "session", "bus", "notices"},
     {"explanation", "store"},
-    {"keys"},
+    {"keys", "acting"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},
     {"flows", "openapi"},
     {"boto3_client"},

@@ -6,6 +6,7 @@ API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other 
 from typing import Any
 
 from secondstep import bearer
+from secondstep.acting import ActingAdmin
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, NotFound
 from secondstep.http import Call, log_defect, request_context
 from secondstep.session import Accepts
@@ -35,7 +36,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return _policy("Allow", event["methodArn"], admin.person.sub, bearer.to_authorizer_context(admin))
 
 
-def _acting_admin(event: dict[str, Any]) -> bearer.ActingAdmin:
+def _acting_admin(event: dict[str, Any]) -> ActingAdmin:
     """Read session, admin and, where the path names one, the subject: one consistent call."""
     environment = services()
     call = Call(body=Nothing(), context=request_context(event, environment), services=environment, event=event)

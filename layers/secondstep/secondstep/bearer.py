@@ -8,16 +8,14 @@ import base64
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from secondstep.acting import ActingAdmin
 from secondstep.audit import Person
 from secondstep.context import RequestContext
-from secondstep.errors import Forbidden, InvalidToken, StepUpRequired
+from secondstep.errors import Forbidden, InvalidToken
 from secondstep.keys import Keyring
 from secondstep.session import Accepts, Claims, Session, Standing, key_id, verify_token
 from secondstep.store import Store
 from secondstep.subscriber import Identity, Role, Subscriber
-
-WRITE_MAX_AGE_SECONDS = 15 * 60
-PRIVILEGE_MAX_AGE_SECONDS = 5 * 60
 
 
 class Principal(NamedTuple):
@@ -27,22 +25,6 @@ class Principal(NamedTuple):
     session: Session
     subscriber: Subscriber
     subject: Subscriber | None = None
-
-
-class ActingAdmin(NamedTuple):
-    """The admin behind a request, and what the authorizer's read saw of the subject that the path names."""
-
-    account: str
-    person: Person
-    standing: Standing
-    auth_time: int
-    subject: Person | None
-    subject_role: str
-
-    def require_recent(self, max_age: int, now: int) -> None:
-        """Raise StepUpRequired where the authentication is older than this many seconds (RFC 9470)."""
-        if now - self.auth_time > max_age:
-            raise StepUpRequired(max_age=max_age)
 
 
 def verify(token: str, accepts: Accepts, keyring: Keyring, context: RequestContext) -> Claims:

@@ -16,8 +16,9 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
+from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
-from secondstep.bearer import ActingAdmin, from_authorizer_context, verify
+from secondstep.bearer import from_authorizer_context, verify
 from secondstep.context import RequestContext
 from secondstep.contract import Route
 from secondstep.errors import (

@@ -185,6 +185,16 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is Status.ACTIVE
 
     @property
+    def is_active_admin(self) -> bool:
+        """Tell whether the account can be run by this subscriber now."""
+        return self.is_active and self.role is Role.ADMIN
+
+    @property
+    def has_ever_logged_in(self) -> bool:
+        """Tell whether a login was ever finished; a binding is one."""
+        return self.last_login_at is not None
+
+    @property
     def is_bound(self) -> bool:
         """Tell whether login must ask for a code."""
         return self.enrollment is Enrollment.BOUND

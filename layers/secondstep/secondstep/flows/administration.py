@@ -12,18 +12,23 @@ from msgspec import UNSET
 
 from secondstep import describing
 from secondstep import ticket as tickets
+from secondstep.acting import (
+    PRIVILEGE_MAX_AGE_SECONDS,
+    WRITE_MAX_AGE_SECONDS,
+    Acting,
+    ActingOperator,
+)
 from secondstep.audit import Event, EventName, Outcome, Person, event_by
-from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
 from secondstep.shapes import ChangeSubscriberRequest, SubscriberAnswer, TicketAnswer
 from secondstep.store import Store
-from secondstep.store.administration import ActorRefused
+from secondstep.store.administration import Actor, ActorRefused, ByOperator
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Identity, Role, Status, Subscriber, new_epoch
 
 
-def read(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> SubscriberAnswer:
+def read(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Return one subscriber of the admin's account; NotFound for anybody else."""
     subject, password_tat = store.directory.subscriber(Identity(actor.account, login_name))
     if subject is None:
@@ -34,7 +39,7 @@ def read(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestC
 def change(
     login_name: str,
     wanted: ChangeSubscriberRequest,
-    actor: ActingAdmin,
+    actor: Acting,
     *,
     store: Store,
     context: RequestContext,
@@ -50,7 +55,8 @@ def change(
     _refuse_broken_rules(before, after)
     events = _events_of_change(before, after, actor, context)
     if events:
-        _write(lambda: store.administration.change(before, after, actor.standing, *events))
+        standing = actor.standing if after.is_active_admin else _leaving_an_admin(before, actor, store)
+        _write(lambda: store.administration.change(before, after, standing, *events))
     return read(login_name, actor, store=store, context=context)
 
 
@@ -75,9 +81,7 @@ def _refuse_broken_rules(before: Subscriber, after: Subscriber) -> None:
         raise Conflict("There is no password yet. Delete the subscriber and invite again.")
 
 
-def _events_of_change(
-    before: Subscriber, after: Subscriber, actor: ActingAdmin, context: RequestContext
-) -> list[Event]:
+def _events_of_change(before: Subscriber, after: Subscriber, actor: Acting, context: RequestContext) -> list[Event]:
     """Return one event for each kind of change, with the old and the new value."""
     kinds: list[tuple[EventName, tuple[str, ...]]] = [
         (EventName.STATUS_CHANGED, ("status",)),
@@ -96,15 +100,16 @@ def _events_of_change(
     return events
 
 
-def delete(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> None:
+def delete(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> None:
     """Remove a subscriber and what it holds; the audit stays. Its sessions have no subscriber any more, so are dead."""
     subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.DELETED, actor, context)
-    _write(lambda: store.administration.delete(subject, actor.standing, event))
+    standing = _leaving_an_admin(subject, actor, store)
+    _write(lambda: store.administration.delete(subject, standing, event))
 
 
 def reset_password(
-    login_name: str, reason: str, actor: ActingAdmin, *, store: Store, context: RequestContext
+    login_name: str, reason: str, actor: Acting, *, store: Store, context: RequestContext
 ) -> TicketAnswer:
     """Answer a ticket for `/password`, shown once; the authenticators are not touched (ASVS 5.0 6.4.3)."""
     subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
@@ -116,23 +121,33 @@ def reset_password(
     return TicketAnswer(ticket=text, expires_at=ticket.expires_at)
 
 
-def unlock(login_name: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> SubscriberAnswer:
+def unlock(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Clear the budgets and set a disabled authenticator active again; removes nothing."""
     subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.UNLOCKED, actor, context)
-    _write(lambda: store.administration.unlock(subject, actor.standing, event))
+    _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now))
     return read(login_name, actor, store=store, context=context)
 
 
-def _subject(login_name: str, max_age: int, actor: ActingAdmin, store: Store, context: RequestContext) -> Subscriber:
+def _subject(login_name: str, max_age: int, actor: Acting, store: Store, context: RequestContext) -> Subscriber:
     """Return the subscriber that is acted on: of the admin's account, and not the admin."""
     actor.require_recent(max_age, context.now)
     subject, _ = store.directory.subscriber(Identity(actor.account, login_name))
     if subject is None:
         raise NotFound
-    if subject.sub == actor.person.sub:
+    if actor.is_oneself(subject.sub):
         raise Forbidden("Nobody does this to themselves. Ask another admin of the account.")
     return subject
+
+
+def _leaving_an_admin(subject: Subscriber, actor: Acting, store: Store) -> Actor:
+    """Return the actor's standing. An admin who acts remains; beside the operator another admin must."""
+    if not isinstance(actor, ActingOperator) or not subject.is_active_admin:
+        return actor.standing
+    remaining = store.directory.another_active_admin(subject)
+    if remaining is None:
+        raise Conflict("This is the account's last active admin. Make another one first.")
+    return ByOperator(remaining)
 
 
 def _write(write: Callable[[], None]) -> None:
@@ -149,7 +164,7 @@ def _write(write: Callable[[], None]) -> None:
 def _event(
     subject: Subscriber,
     name: EventName,
-    actor: ActingAdmin,
+    actor: Acting,
     context: RequestContext,
     *,
     reason: str | None = None,

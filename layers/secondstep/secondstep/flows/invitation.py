@@ -4,8 +4,8 @@ from msgspec import UNSET, UnsetType
 
 from secondstep import ticket as tickets
 from secondstep.account import EnrollmentTicket, Policy
+from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Operator, Outcome, Person, event_by
-from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, InvalidToken
 from secondstep.shapes import InviteRequest, TicketAnswer
@@ -25,7 +25,7 @@ from secondstep.subscriber import (
 )
 
 
-def invite(wanted: InviteRequest, actor: ActingAdmin, *, store: Store, context: RequestContext) -> TicketAnswer:
+def invite(wanted: InviteRequest, actor: Acting, *, store: Store, context: RequestContext) -> TicketAnswer:
     """Make the subscriber, or give one that is still invited a new ticket; one transaction with the audit event.
 
     Raises StepUpRequired (inviting an admin wants a fresher authentication), Conflict (the name is taken),
@@ -35,7 +35,7 @@ def invite(wanted: InviteRequest, actor: ActingAdmin, *, store: Store, context: 
     max_age = PRIVILEGE_MAX_AGE_SECONDS if role is Role.ADMIN else WRITE_MAX_AGE_SECONDS
     actor.require_recent(max_age, context.now)
     identity = Identity.parse(account=actor.account, login_name=canonical_login_name(wanted.login_name))
-    if identity.login_name == actor.person.login_name:  # a transaction may not name one item twice
+    if actor.is_called(identity.login_name):  # a transaction may not name one item twice
         raise Conflict("The login name is taken.")
     policy = store.accounts.policy(actor.account, context.now)
     text, ticket = tickets.issue(now=context.now, ttl_seconds=policy.invitation_hours * 60 * 60)
@@ -51,7 +51,7 @@ def invite(wanted: InviteRequest, actor: ActingAdmin, *, store: Store, context: 
 
 
 def _invite_again(
-    before: Subscriber | None, invited: Subscriber, actor: ActingAdmin, store: Store, context: RequestContext
+    before: Subscriber | None, invited: Subscriber, actor: Acting, store: Store, context: RequestContext
 ) -> None:
     """Give a name that is still invited a new ticket. What is `ticketed` stays so: only a binding leaves it."""
     if before is None or before.status is not Status.INVITED:

@@ -6,13 +6,13 @@ import msgspec
 from msgspec import UNSET
 
 from secondstep.account import Policy
+from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Outcome, account_event
-from secondstep.bearer import PRIVILEGE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
 from secondstep.shapes import PolicyAnswer, PolicyRequest
 from secondstep.store import Store
-from secondstep.store.accounts import PolicyChanged, StoredPolicy, policy_of
+from secondstep.store.accounts import PolicyChanged, StoredPolicy
 from secondstep.store.administration import ActorRefused
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,13 +25,19 @@ def explain(account: str, *, store: Store) -> tuple[PolicyAnswer, str]:
     return _described(account, stored), etag(stored.version)
 
 
-def etag(version: int) -> str:
+def etag(version: int | None) -> str:
     """Return the entity tag of a version (RFC 9110 section 8.8.3)."""
-    return f'"v{version}"'
+    return f'"v{version or 0}"'
+
+
+def _matches(if_match: str, version: int | None) -> bool:
+    """Tell whether `If-Match` names this version, or any (RFC 9110 section 13.1.1)."""
+    named = [each.strip() for each in if_match.split(",")]
+    return "*" in named or etag(version) in named
 
 
 def replace(
-    wanted: PolicyRequest, if_match: str | None, actor: ActingAdmin, *, store: Store, context: RequestContext
+    wanted: PolicyRequest, if_match: str | None, actor: Acting, *, store: Store, context: RequestContext
 ) -> tuple[PolicyAnswer, str]:
     """Replace the whole policy; a missing field returns to its default. One transaction with the old and new values.
 
@@ -41,7 +47,7 @@ def replace(
     if if_match is None:
         raise PreconditionRequired
     stored = store.accounts.stored_policy(actor.account)
-    if if_match != etag(stored.version):
+    if not _matches(if_match, stored.version):
         raise PreconditionFailed
     fields = _given(wanted)
     changed = {name for name in {*stored.fields, *fields} if stored.fields.get(name) != fields.get(name)}
@@ -53,16 +59,15 @@ def replace(
         actor.person, actor.account, EventName.POLICY_CHANGED, Outcome.SUCCESS, context, detail=detail
     )
     try:
-        store.accounts.change_policy(actor.account, fields, stored.version, actor.standing, event)
+        after = store.accounts.change_policy(actor.account, fields, stored, actor.standing, event)
     except PolicyChanged as stale:
         raise PreconditionFailed from stale
     except ActorRefused as refused:
         raise InvalidToken from refused
-    after = StoredPolicy(fields, stored.version + 1)
     return _described(actor.account, after), etag(after.version)
 
 
-def set_logo(png: bytes, actor: ActingAdmin, *, store: Store, context: RequestContext) -> None:
+def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext) -> None:
     """Store the account's picture: a PNG with sides of at most 2,000 pixels."""
     actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
     if not _is_png(png):
@@ -85,13 +90,13 @@ def _given(wanted: PolicyRequest) -> dict[str, Any]:
 
 
 def _described(account: str, stored: StoredPolicy) -> PolicyAnswer:
-    policy = policy_of(stored.fields)
+    policy = stored.in_force
     shown = msgspec.structs.replace(
         policy, display_name=policy.display_name or account, otp_issuer=policy.issuer_for(account)
     )
     names = Policy.__struct_fields__
     return PolicyAnswer(
-        policy=shown, origin={name: "account" if name in stored.fields else "default" for name in names}
+        policy=shown, origin={name: "account" if name in stored.decided else "default" for name in names}
     )
 
 

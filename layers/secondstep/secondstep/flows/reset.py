@@ -5,8 +5,8 @@ The ticket it answers opens the next enrollment, beside the password: a stolen p
 
 from secondstep import ticket as tickets
 from secondstep.account import EnrollmentTicket
+from secondstep.acting import WRITE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Outcome, event_by
-from secondstep.bearer import WRITE_MAX_AGE_SECONDS, ActingAdmin
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
 from secondstep.shapes import TicketAnswer
@@ -16,7 +16,7 @@ from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Enrollment, Identity, Role, Subscriber, new_epoch
 
 
-def reset(login_name: str, reason: str, actor: ActingAdmin, *, store: Store, context: RequestContext) -> TicketAnswer:
+def reset(login_name: str, reason: str, actor: Acting, *, store: Store, context: RequestContext) -> TicketAnswer:
     """Remove authenticators and recovery codes, end challenges and sessions, and answer a new enrollment ticket.
 
     One transaction with the check on the actor and the audit event; the subject is read by the authorizer. Raises
@@ -26,7 +26,7 @@ def reset(login_name: str, reason: str, actor: ActingAdmin, *, store: Store, con
     actor.require_recent(WRITE_MAX_AGE_SECONDS, context.now)
     if actor.subject is None or actor.subject.login_name != login_name:
         raise NotFound
-    if actor.subject.sub == actor.person.sub:
+    if actor.is_oneself(actor.subject.sub):
         raise Forbidden("Nobody resets themselves. Ask another admin of the account.")
     role = Role(actor.subject_role)
     policy = store.accounts.policy(actor.account, context.now)

@@ -9,7 +9,7 @@ from secondstep.audit import Event
 from secondstep.session import Standing
 from secondstep.store.administration import Actor, ActorRefused, AlreadyExists
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Write, equals, exists
+from secondstep.store.expression import NewItem, Write, absent, equals
 from secondstep.store.layout import CREATED_AT, account_key, event_item, logo_key, subscriber_item
 from secondstep.store.sessions import Sessions
 from secondstep.subscriber import Subscriber
@@ -19,10 +19,20 @@ _POLICY, _VERSION, _PICTURE = "policy", "version", "png"
 
 
 class StoredPolicy(NamedTuple):
-    """The fields that the account has decided, as they are stored, and their version."""
+    """The fields that the account has decided, as they are stored, and their version (None: never stored)."""
 
     fields: dict[str, Any]
-    version: int
+    version: int | None
+
+    @property
+    def in_force(self) -> Policy:
+        """Return the policy; what is corrupt is the safe default as a whole (attack A26)."""
+        return policy_of(self.fields)
+
+    @property
+    def decided(self) -> frozenset[str]:
+        """Return the fields whose value in force is the account's own."""
+        return frozenset(self.fields) if _is_whole(self.fields) else frozenset()
 
 
 class PolicyChanged(Exception):
@@ -51,16 +61,21 @@ class Accounts:
         """Return the policy as it is stored now (consistent read)."""
         item = self._database.get(account_key(account)) or {}
         fields = item.get(_POLICY, {})
-        return StoredPolicy(fields if isinstance(fields, dict) else {}, item.get(_VERSION, 0))
+        return StoredPolicy(fields if isinstance(fields, dict) else {}, item.get(_VERSION))
 
     def change_policy(
-        self, account: str, fields: dict[str, Any], expected_version: int, actor: Actor, event: Event
-    ) -> None:
-        """One transaction: the fields take the place of all that was stored; PolicyChanged for another version."""
-        write = Write(account_key(account)).require(exists("pk"), equals((_VERSION,), expected_version))
-        write.set((_POLICY,), fields).add((_VERSION,), 1)
-        self._commit(write, actor, event)
+        self, account: str, fields: dict[str, Any], before: StoredPolicy, actor: Actor, event: Event
+    ) -> StoredPolicy:
+        """One transaction: the fields take the place of all that was stored; PolicyChanged for another version.
+
+        An item that was lost (a bad restore, a slip at the console) is made again: it is nobody's to keep broken.
+        """
+        after = StoredPolicy(fields, (before.version or 0) + 1)
+        is_as_read = absent(_VERSION) if before.version is None else equals((_VERSION,), before.version)
+        write = Write(account_key(account)).require(is_as_read)
+        self._commit(write.set((_POLICY,), fields).set((_VERSION,), after.version), actor, event)
         self._policies.pop(account, None)
+        return after
 
     def set_logo(self, account: str, png: bytes, actor: Actor, event: Event) -> None:
         """One transaction: the account's picture."""
@@ -95,7 +110,12 @@ class Accounts:
 
 def policy_of(stored: object) -> Policy:
     """Return stored fields as a policy; what is corrupt is the safe default as a whole (attack A26)."""
+    return msgspec.convert(stored, Policy) if _is_whole(stored) else Policy()  # fail closed: MFA required
+
+
+def _is_whole(stored: object) -> bool:
     try:
-        return msgspec.convert(stored, Policy)
+        msgspec.convert(stored, Policy)
     except msgspec.ValidationError:
-        return Policy()  # fail closed: MFA required
+        return False
+    return True

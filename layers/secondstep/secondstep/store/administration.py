@@ -9,7 +9,7 @@ from typing import NamedTuple
 from secondstep.audit import Event
 from secondstep.session import Standing
 from secondstep.store.ceremonies import Stale
-from secondstep.store.conditions import ITEM_EXISTS, epoch_is, sub_is
+from secondstep.store.conditions import IS_ACTIVE, IS_ADMIN, ITEM_EXISTS, epoch_is, sub_is
 from secondstep.store.database import Database, Part, Refused
 from secondstep.store.expression import Clause, NewItem, Write, equals
 from secondstep.store.layout import (
@@ -25,6 +25,7 @@ from secondstep.store.layout import (
     LOCALE,
     LOGIN_NAME,
     PASSWORD_TICKET,
+    PURGE_AT,
     RECENT,
     RECOVERY_CODES,
     RECOVERY_RECENT,
@@ -44,7 +45,12 @@ from secondstep.subscriber import Enrollment, Identity, Role, Status, Subscriber
 
 
 class ByOperator(NamedTuple):
-    """The operator of the deployment: whose right to write is AWS's own to check."""
+    """The operator of the deployment: whose right to write is AWS's own to check.
+
+    Where an admin is taken from an account, `remaining_admin` is another one that must stand when it is written.
+    """
+
+    remaining_admin: Subscriber | None = None
 
 
 type Actor = Standing | ByOperator
@@ -125,16 +131,16 @@ class Administration:
         self._commit(self._database.changed(write), actor, event)
 
     def give_password_ticket(self, subject: Subscriber, ticket: Ticket, actor: Actor, event: Event) -> None:
-        """One transaction: a ticket for a new password; for who never bound it opens the enrollment as well.
+        """One transaction: a ticket for a new password; for who has never been in it opens the enrollment as well.
 
         The authenticators are not touched, and the old password works until the ticket is redeemed.
         """
         write = _as_read(subject).set((PASSWORD_TICKET,), ticket_map(ticket))
-        if not subject.is_bound:
+        if not subject.has_ever_logged_in and not subject.is_bound:
             write.set((ENROLLMENT_TICKET,), ticket_map(ticket))
         self._commit(self._database.changed(write), actor, event)
 
-    def unlock(self, subject: Subscriber, actor: Actor, event: Event) -> None:
+    def unlock(self, subject: Subscriber, actor: Actor, event: Event, now: int) -> None:
         """One transaction: the code budgets and the count in a row are cleared, so the authenticators work again.
 
         The name's password budget is set back in the same transaction. Nothing is removed.
@@ -142,7 +148,7 @@ class Administration:
         write = _as_read(subject).set((RUN,), 0)
         for emptied in (RECENT, DAY, RECOVERY_RECENT):
             write.set((emptied,), {})
-        refilled = Write(name_budget_key(subject.identity.hash)).set((TAT,), 0)
+        refilled = Write(name_budget_key(subject.identity.hash)).set((TAT,), 0).set((PURGE_AT,), now)
         self._commit(self._database.changed(write), actor, event, self._database.changed(refilled))
 
     def change(self, before: Subscriber, after: Subscriber, actor: Actor, event: Event, *further_events: Event) -> None:
@@ -164,16 +170,25 @@ class Administration:
         self._commit(self._database.removed(_as_read(subject)), actor, event)
 
     def _commit(self, change: Part, actor: Actor, event: Event, *more: Part) -> None:
-        checks = self._sessions.still_admin(actor) if isinstance(actor, Standing) else []
         try:
-            self._database.commit(change, *checks, self._recorded(event), *more)
+            self._database.commit(change, *self._still_may(actor), self._recorded(event), *more)
         except Refused as refused:
             if refused.part > 0:
                 raise ActorRefused from refused
             raise Stale(subscriber_record(refused.item) if refused.item else None) from refused
 
+    def _still_may(self, actor: Actor) -> list[Part]:
+        if isinstance(actor, Standing):
+            return self._sessions.still_admin(actor)
+        return [self._database.checked(_remains_admin(actor.remaining_admin))] if actor.remaining_admin else []
+
     def _recorded(self, event: Event) -> Part:
         return self._database.recorded(NewItem(event_item(event)))
+
+
+def _remains_admin(admin: Subscriber) -> Write:
+    clauses = [ITEM_EXISTS, sub_is(admin.sub), IS_ACTIVE, IS_ADMIN]
+    return Write(subscriber_key(admin.identity.hash)).require(*clauses)
 
 
 def _as_read(subject: Subscriber) -> Write:

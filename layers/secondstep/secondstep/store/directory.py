@@ -4,6 +4,7 @@ Both come page by page, in a constant number of calls however large the account 
 eventually consistent and decide nothing.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from secondstep.audit import SHARDS, Event
@@ -116,13 +117,28 @@ class Directory:
         return counted
 
     def _count(self, account: str, now: int) -> Counts:
-        counted, after = Counts(0, 0, 0, 0, now), None
+        counted = Counts(0, 0, 0, 0, now)
+        for page in self._pages(account):
+            counted = counted.with_page(page)
+        return counted
+
+    def another_active_admin(self, besides: Subscriber) -> Subscriber | None:
+        """Return an active admin of the account other than this subscriber; it walks the account until it finds one."""
+        for page in self._pages(besides.account):
+            found = next((each for each in page if each.is_active_admin and each.sub != besides.sub), None)
+            if found:
+                return found
+        return None
+
+    def _pages(self, account: str) -> Iterator[list[Subscriber]]:
+        """Walk the whole account in order of login name, two calls for 100 subscribers."""
+        after = None
         while True:
             page = self.subscribers(account, prefix="", after=after, limit=100)
-            counted = counted.with_page(page.entries)
+            yield page.entries
             after = page.next_after
             if after is None:
-                return counted
+                return
 
     def subscriber(self, identity: Identity) -> tuple[Subscriber | None, int]:
         """Return a subscriber and the `tat` of its password budget, in one consistent call."""
