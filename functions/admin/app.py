@@ -1,10 +1,9 @@
 """The admin routes but the reset. They stand behind the authorizer, and check again."""
 
-from msgspec import UNSET, UnsetType
-
 from secondstep import contract, shapes
 from secondstep.flows import administration, directory, invitation, policy
 from secondstep.http import App, Call, Tagged
+from secondstep.shapes import given
 from secondstep.subscriber import canonical_login_name
 
 handler = App()
@@ -17,9 +16,9 @@ def list_subscribers(call: Call[shapes.Nothing]) -> shapes.SubscribersAnswer:
     return directory.subscribers(
         call.acting_admin(),
         prefix=wanted.prefix and canonical_login_name(wanted.prefix),
-        status=_given(wanted.status),
-        enrolled=None if wanted.enrolled is UNSET else wanted.enrolled,
-        cursor=_given(wanted.cursor),
+        status=given(wanted.status),
+        enrolled=given(wanted.enrolled),
+        cursor=given(wanted.cursor),
         limit=wanted.limit,
         store=call.services.store,
     )
@@ -84,17 +83,23 @@ def replace_policy(call: Call[shapes.PolicyRequest]) -> Tagged:
     return Tagged(*policy.replace(call.body, if_match, actor, store=call.services.store, context=call.context))
 
 
+@handler.route(contract.SET_LOGO, shapes.PictureRequest)
+def set_logo(call: Call[shapes.PictureRequest]) -> shapes.PictureAnswer:
+    """Set the account's picture."""
+    return policy.set_logo(call.body.png, call.acting_admin(), store=call.services.store, context=call.context)
+
+
 @handler.route(contract.AUDIT, shapes.Nothing)
 def audit(call: Call[shapes.Nothing]) -> shapes.EventsAnswer:
     """Answer a page of the account's events."""
     wanted = call.query(shapes.EventsQuery)
     return directory.events(
         call.acting_admin(),
-        login_name=_given(wanted.login_name),
-        since=None if wanted.since is UNSET else wanted.since,
-        until=None if wanted.until is UNSET else wanted.until,
-        event=_given(wanted.event),
-        cursor=_given(wanted.cursor),
+        login_name=given(wanted.login_name),
+        since=given(wanted.since),
+        until=given(wanted.until),
+        event=given(wanted.event),
+        cursor=given(wanted.cursor),
         limit=wanted.limit,
         store=call.services.store,
     )
@@ -102,7 +107,3 @@ def audit(call: Call[shapes.Nothing]) -> shapes.EventsAnswer:
 
 def _named[Body: shapes.Request](call: Call[Body]) -> str:
     return canonical_login_name(call.path_parameter("login_name"))
-
-
-def _given(value: str | UnsetType) -> str | None:
-    return None if value is UNSET else value

@@ -1,10 +1,9 @@
-"""`POST /enroll`: a secret and its QR code. This function may seal secrets, never open one."""
-
-from msgspec import UNSET
+"""`POST /enroll` and `POST /me/authenticators`: a new secret. This function may seal secrets, never open one."""
 
 from secondstep import contract, shapes
-from secondstep.flows import enrollment
+from secondstep.flows import addition, enrollment
 from secondstep.http import App, Call
+from secondstep.shapes import given
 
 handler = App()
 
@@ -12,11 +11,23 @@ handler = App()
 @handler.route(contract.ENROLL, shapes.EnrollRequest)
 def enroll(call: Call[shapes.EnrollRequest]) -> shapes.EnrollAnswer:
     """Answer the secret, once, and the challenge that waits for its first code."""
-    ticket = call.body.ticket
     return enrollment.begin(
         call.body.challenge,
-        None if ticket is UNSET else ticket,
+        given(call.body.ticket),
         call.body.name,
+        store=call.services.store,
+        seal_key=call.services.seal_key,
+        context=call.context,
+    )
+
+
+@handler.route(contract.ADD_AUTHENTICATOR, shapes.AddRequest)
+def add_authenticator(call: Call[shapes.AddRequest]) -> shapes.EnrollAnswer:
+    """Answer the secret of a further authenticator, once, and this session's challenge for its first code."""
+    return addition.begin(
+        call.principal(),
+        call.body.name,
+        given(call.body.ticket),
         store=call.services.store,
         seal_key=call.services.seal_key,
         context=call.context,

@@ -1,12 +1,13 @@
-"""`GET /me` and `POST /logout`: the subscriber's own account. This function uses no KMS key."""
+"""`/me`: the subscriber's own account, but what needs a key or a password. This function uses no KMS key."""
 
 from msgspec import UNSET
 
-from secondstep import bearer, contract, describing, shapes
+from secondstep import contract, describing, shapes
 from secondstep.errors import InvalidRequest
-from secondstep.flows import session
+from secondstep.flows import directory, own_account, session
 from secondstep.http import App, Call
 from secondstep.session import Accepts
+from secondstep.shapes import given
 
 handler = App()
 
@@ -14,29 +15,68 @@ handler = App()
 @handler.route(contract.ME, shapes.Nothing)
 def me(call: Call[shapes.Nothing]) -> shapes.MeAnswer:
     """Answer who the token belongs to, as it is now."""
-    principal = bearer.authenticate(
-        call.bearer_token(),
-        Accepts.EITHER_TOKEN,
-        call.services.store,
-        call.services.keyring,
-        call.context,
+    return describing.oneself(call.principal(Accepts.EITHER_TOKEN).subscriber)
+
+
+@handler.route(contract.CHANGE_PROFILE, shapes.ProfileRequest)
+def change_profile(call: Call[shapes.ProfileRequest]) -> shapes.MeAnswer:
+    """Change contact data, and answer all of it."""
+    return own_account.change_profile(call.principal(), call.body, store=call.services.store, context=call.context)
+
+
+@handler.route(contract.RENAME_AUTHENTICATOR, shapes.RenameRequest)
+def rename_authenticator(call: Call[shapes.RenameRequest]) -> shapes.AuthenticatorAnswer:
+    """Rename an authenticator, and answer it."""
+    return own_account.rename_authenticator(
+        call.principal(),
+        call.path_parameter("id"),
+        call.body.name,
+        store=call.services.store,
+        context=call.context,
     )
-    return describing.oneself(principal.subscriber)
+
+
+@handler.route(contract.REMOVE_AUTHENTICATOR, shapes.Nothing)
+def remove_authenticator(call: Call[shapes.Nothing]) -> None:
+    """Remove an authenticator."""
+    own_account.remove_authenticator(
+        call.principal(), call.path_parameter("id"), store=call.services.store, context=call.context
+    )
+
+
+@handler.route(contract.RENEW_RECOVERY_CODES, shapes.Nothing)
+def renew_recovery_codes(call: Call[shapes.Nothing]) -> shapes.RecoveryCodesAnswer:
+    """Answer ten new recovery codes, once."""
+    return own_account.renew_recovery_codes(call.principal(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.SESSIONS, shapes.Nothing)
+def sessions(call: Call[shapes.Nothing]) -> list[shapes.SessionLine]:
+    """Answer the living sessions."""
+    return session.sessions(call.principal(), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.END_SESSION, shapes.Nothing)
+def end_session(call: Call[shapes.Nothing]) -> None:
+    """End one session."""
+    session.end_session(call.principal(), call.path_parameter("id"), store=call.services.store, context=call.context)
+
+
+@handler.route(contract.OWN_EVENTS, shapes.Nothing)
+def events(call: Call[shapes.Nothing]) -> shapes.EventsAnswer:
+    """Answer a page of what happened to this subscriber."""
+    wanted = call.query(shapes.OwnEventsQuery)
+    return directory.own_events(
+        call.principal(), cursor=given(wanted.cursor), limit=wanted.limit, store=call.services.store
+    )
 
 
 @handler.route(contract.LOGOUT, shapes.LogoutRequest)
 def log_out(call: Call[shapes.LogoutRequest]) -> None:
     """End the session of the bearer token, or of the refresh token that is given instead."""
-    if call.body.refresh_token is not UNSET:
-        if call.has_bearer_token():
-            raise InvalidRequest("takes a bearer token or a refresh token, not both", field="refresh_token")
-        session.log_out_by_refresh_token(call.body.refresh_token, store=call.services.store, context=call.context)
+    if call.body.refresh_token is UNSET:
+        session.log_out(call.principal(), store=call.services.store, context=call.context)
         return
-    principal = bearer.authenticate(
-        call.bearer_token(),
-        Accepts.ACCOUNT_TOKEN,
-        call.services.store,
-        call.services.keyring,
-        call.context,
-    )
-    session.log_out(principal, store=call.services.store, context=call.context)
+    if call.has_bearer_token():
+        raise InvalidRequest("takes a bearer token or a refresh token, not both", field="refresh_token")
+    session.log_out_by_refresh_token(call.body.refresh_token, store=call.services.store, context=call.context)

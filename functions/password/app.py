@@ -1,4 +1,4 @@
-"""`POST /password`: redeem a password ticket."""
+"""`POST /password` and `POST /me/password`: a new password, by a ticket or by the one before."""
 
 from secondstep import contract, shapes
 from secondstep.flows import password
@@ -13,3 +13,15 @@ def set_password(call: Call[shapes.PasswordRequest]) -> None:
     """Set the password, end every session and challenge."""
     identity = Identity.parse(account=call.body.account, login_name=call.body.login_name)
     password.redeem(identity, call.body.ticket, call.body.new_password, store=call.services.store, context=call.context)
+
+
+@handler.route(contract.CHANGE_PASSWORD, shapes.ChangePasswordRequest)
+def change_password(call: Call[shapes.ChangePasswordRequest]) -> None:
+    """Change the password, end every other session."""
+    password.change(
+        call.principal(),
+        call.body.current_password,
+        call.body.new_password,
+        store=call.services.store,
+        context=call.context,
+    )

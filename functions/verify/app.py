@@ -2,21 +2,23 @@
 
 from msgspec import UNSET, UnsetType
 
-from secondstep import bearer, contract, shapes
+from secondstep import contract, shapes
 from secondstep.authenticators import totp
-from secondstep.errors import InvalidRequest
-from secondstep.flows import enrollment, recovery, verification
+from secondstep.bearer import Principal
+from secondstep.errors import InvalidRequest, InvalidToken
+from secondstep.flows import addition, enrollment, recovery, verification
 from secondstep.flows.step_up import StepUp
 from secondstep.http import App, Call
-from secondstep.session import Accepts, SigningKey
+from secondstep.session import SigningKey
+from secondstep.shapes import given
 from secondstep.subscriber import Purpose
 
 handler = App()
 
 
 @handler.route(contract.VERIFY, shapes.VerifyRequest)
-def verify(call: Call[shapes.VerifyRequest]) -> shapes.SessionAnswer:
-    """Accept a code or a recovery code, or confirm an enrollment with its first code."""
+def verify(call: Call[shapes.VerifyRequest]) -> shapes.SessionAnswer | shapes.AddedAnswer:
+    """Accept a code or a recovery code, or confirm an enrollment or a further authenticator with its first code."""
     _only_one(code=call.body.code, recovery_code=call.body.recovery_code)
     key = call.services.keyring.signing_key(call.context.now)  # no key, no charge and no half-done login
     if call.body.recovery_code is not UNSET:
@@ -31,9 +33,15 @@ def verify(call: Call[shapes.VerifyRequest]) -> shapes.SessionAnswer:
     return _verify_code(call, _six_digits(call.body.code), key)
 
 
-def _verify_code(call: Call[shapes.VerifyRequest], code: str, key: SigningKey) -> shapes.SessionAnswer:
+def _verify_code(
+    call: Call[shapes.VerifyRequest], code: str, key: SigningKey
+) -> shapes.SessionAnswer | shapes.AddedAnswer:
     """Pay for the guess; what it is held against is the challenge's to say."""
     store, seal_key = call.services.store, call.services.seal_key
+    adding = _adding_session(call)
+    if adding:
+        _without_authenticator(call.body.authenticator)
+        return addition.confirm(adding, call.body.challenge, code, store=store, seal_key=seal_key, context=call.context)
     charge, spent = verification.pay_for_code(call.body.challenge, store=store, context=call.context)
     if verification.purpose_of(charge, spent) is Purpose.CONFIRM:
         return enrollment.confirm(charge, spent, code, store=store, seal_key=seal_key, key=key, context=call.context)
@@ -41,7 +49,7 @@ def _verify_code(call: Call[shapes.VerifyRequest], code: str, key: SigningKey) -
         charge,
         spent,
         code,
-        _given(call.body.authenticator),
+        given(call.body.authenticator),
         store=store,
         seal_key=seal_key,
         key=key,
@@ -49,32 +57,40 @@ def _verify_code(call: Call[shapes.VerifyRequest], code: str, key: SigningKey) -
     )
 
 
+def _adding_session(call: Call[shapes.VerifyRequest]) -> Principal | None:
+    """Return the living session that began to add an authenticator with this very challenge.
+
+    It is read before anything is charged: a challenge that has outlived its session spends nobody's budget. A bearer
+    token that comes along for no reason is no error.
+    """
+    if not call.has_bearer_token():
+        return None
+    try:
+        principal = call.principal()
+    except InvalidToken:
+        return None
+    return principal if addition.opened_by(principal, call.body.challenge) else None
+
+
 @handler.route(contract.STEP_UP, shapes.StepUpRequest)
 def step_up(call: Call[shapes.StepUpRequest]) -> shapes.StepUpAnswer:
     """Answer tokens with a fresh `auth_time`."""
-    given = call.body
-    _only_one(code=given.code, recovery_code=given.recovery_code, password=given.password)
-    code = None if given.code is UNSET else _six_digits(given.code)
+    presented = call.body
+    _only_one(code=presented.code, recovery_code=presented.recovery_code, password=presented.password)
+    code = None if presented.code is UNSET else _six_digits(presented.code)
     key = call.services.keyring.signing_key(call.context.now)
-    principal = bearer.authenticate(
-        call.bearer_token(),
-        Accepts.ACCOUNT_TOKEN,
-        call.services.store,
-        call.services.keyring,
-        call.context,
-    )
-    attempt = StepUp(principal, store=call.services.store, key=key, context=call.context)
+    attempt = StepUp(call.principal(), store=call.services.store, key=key, context=call.context)
     if code is not None:
-        return attempt.by_code(code, _given(given.authenticator), call.services.seal_key)
-    _without_authenticator(given.authenticator)
-    if given.recovery_code is not UNSET:
-        return attempt.by_recovery_code(given.recovery_code)
-    return attempt.by_password(_given(given.password) or "")
+        return attempt.by_code(code, given(presented.authenticator), call.services.seal_key)
+    _without_authenticator(presented.authenticator)
+    if presented.recovery_code is not UNSET:
+        return attempt.by_recovery_code(presented.recovery_code)
+    return attempt.by_password(given(presented.password) or "")
 
 
 def _only_one(**fields: str | UnsetType) -> None:
-    given = [name for name, value in fields.items() if value is not UNSET]
-    if len(given) != 1:
+    sent = [name for name, value in fields.items() if value is not UNSET]
+    if len(sent) != 1:
         raise InvalidRequest(f"wants exactly one of {', '.join(fields)}")
 
 
@@ -88,7 +104,3 @@ def _six_digits(typed: str | UnsetType) -> str:
     if code is None:
         raise InvalidRequest("must be six digits", field="code")
     return code
-
-
-def _given(value: str | UnsetType) -> str | None:
-    return None if value is UNSET else value

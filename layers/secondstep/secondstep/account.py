@@ -15,16 +15,16 @@ class EnrollmentTicket(StrEnum):
     ALWAYS = "always"
 
 
-_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-_HTTPS = r"^https://[^\s\x00-\x1f]+$"
-_REDIRECT = r"^(https://[^\s#]+|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?(/[^\s#]*)?)$"
+_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)"
+_HTTPS = r"^https://[^\s\x00-\x1f]+$(?!\n)"
+_REDIRECT = r"^(https://[^\s#]+|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?(/[^\s#]*)?)$(?!\n)"
 
 type Line = Annotated[str, Meta(max_length=64, pattern=_LINE)]
 type AppUrl = Annotated[str, Meta(max_length=300, pattern=_HTTPS)]
 type RedirectUri = Annotated[str, Meta(max_length=300, pattern=_REDIRECT)]
-type ClientId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-type Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
-type HelpText = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$")]
+type ClientId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
+type Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$(?!\n)")]
+type HelpText = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$(?!\n)")]
 type ToleranceSteps = Annotated[int, Meta(ge=0, le=1)]
 type SessionHours = Annotated[int, Meta(ge=1, le=24)]
 type IdleMinutes = Annotated[int, Meta(ge=20, le=60)]

@@ -3,7 +3,7 @@
 An event never holds a secret, a code, a ticket, a token or text that was typed before the password was proven.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,7 @@ import msgspec
 from secondstep.context import RequestContext
 from secondstep.subscriber import Identity, Subscriber, new_id
 
+PROFILE_FIELDS = ("email", "display_name", "locale")
 SHARDS = 8  # an account's index is spread, so that one busy account is not one hot partition
 
 
@@ -21,13 +22,18 @@ class EventName(StrEnum):
     LOGIN = "login"
     VERIFY = "verify"
     ENROLLED = "enrolled"
+    AUTHENTICATOR_ADDED = "authenticator_added"
+    AUTHENTICATOR_REMOVED = "authenticator_removed"
+    AUTHENTICATOR_RENAMED = "authenticator_renamed"
     AUTHENTICATOR_DISABLED = "authenticator_disabled"
     RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     STEP_UP = "step_up"
     REFRESH_REUSE = "refresh_reuse"
     LOGOUT = "logout"
     SESSION_ENDED = "session_ended"
     PASSWORD_SET = "password_set"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
     INVITED = "invited"
     RESET = "reset"
     PASSWORD_RESET = "password_reset"  # noqa: S105
@@ -123,18 +129,14 @@ def event_by(
     detail: Mapping[str, Any] | None = None,
 ) -> Event:
     """Return the event of what somebody did to a subscriber."""
-    return Event(
-        id=new_id(),
-        at=context.now,
-        milliseconds=context.milliseconds,
-        event=event,
-        outcome=outcome,
+    return _event(
+        event,
+        outcome,
+        context,
         account=account,
         subscriber_hash=Identity(account, subject.login_name).hash,
         subject=subject,
         actor=actor,
-        source=context.source,
-        request_id=context.request_id,
         reason=reason,
         detail=detail,
     )
@@ -150,20 +152,7 @@ def account_event(
     detail: Mapping[str, Any] | None = None,
 ) -> Event:
     """Return the event of what somebody did to an account as a whole; it has no subject."""
-    return Event(
-        id=new_id(),
-        at=context.now,
-        milliseconds=context.milliseconds,
-        event=event,
-        outcome=outcome,
-        account=account,
-        subscriber_hash=None,
-        subject=None,
-        actor=actor,
-        source=context.source,
-        request_id=context.request_id,
-        detail=detail,
-    )
+    return _event(event, outcome, context, account=account, actor=actor, detail=detail)
 
 
 def refusal_before_password(subscriber_hash: str, event: EventName, context: RequestContext) -> Event:
@@ -172,34 +161,55 @@ def refusal_before_password(subscriber_hash: str, event: EventName, context: Req
     Its subject is the hash alone, for a name that exists and one that does not: the text that was typed may be a
     password, and the account's index must not fill with what anybody on the network can cause.
     """
+    return _event(event, Outcome.FAILURE, context, subscriber_hash=subscriber_hash)
+
+
+def signing_key_rotated(
+    kid: str, context: RequestContext, *, retired: str | None = None, actor: Operator | None = None
+) -> Event:
+    """Return the event of a new signing key, or of the one that signs in place of a retired one.
+
+    It belongs to the deployment, not to an account.
+    """
+    detail = {"kid": kid} | ({"retired": retired} if retired else {})
+    return _event(EventName.SIGNING_KEY_ROTATED, Outcome.SUCCESS, context, actor=actor, detail=detail)
+
+
+def what_changed(before: Subscriber, after: Subscriber, names: Iterable[str]) -> dict[str, dict[str, str]] | None:
+    """Return the old and the new values of those fields that differ, as an event's detail; None where none does."""
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return {"old": _texts(before, changed), "new": _texts(after, changed)} if changed else None
+
+
+def _texts(subscriber: Subscriber, names: Iterable[str]) -> dict[str, str]:
+    values = {name: getattr(subscriber, name) for name in names}
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _event(
+    event: EventName,
+    outcome: Outcome,
+    context: RequestContext,
+    *,
+    account: str | None = None,
+    subscriber_hash: str | None = None,
+    subject: Person | None = None,
+    actor: Person | Operator | None = None,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Event:
     return Event(
         id=new_id(),
         at=context.now,
         milliseconds=context.milliseconds,
         event=event,
-        outcome=Outcome.FAILURE,
-        account=None,
+        outcome=outcome,
+        account=account,
         subscriber_hash=subscriber_hash,
-        subject=None,
-        actor=None,
+        subject=subject,
+        actor=actor,
         source=context.source,
         request_id=context.request_id,
-    )
-
-
-def signing_key_rotated(kid: str, context: RequestContext) -> Event:
-    """Return the event of a new signing key; it belongs to the deployment, not to an account."""
-    return Event(
-        id=new_id(),
-        at=context.now,
-        milliseconds=context.milliseconds,
-        event=EventName.SIGNING_KEY_ROTATED,
-        outcome=Outcome.SUCCESS,
-        account=None,
-        subscriber_hash=None,
-        subject=None,
-        actor=None,
-        source=context.source,
-        request_id=context.request_id,
-        detail={"kid": kid},
+        reason=reason,
+        detail=detail,
     )

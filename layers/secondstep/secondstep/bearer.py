@@ -11,11 +11,13 @@ from typing import NamedTuple
 from secondstep.acting import ActingAdmin
 from secondstep.audit import Person
 from secondstep.context import RequestContext
-from secondstep.errors import Forbidden, InvalidToken
+from secondstep.errors import Forbidden, InvalidToken, StepUpRequired
 from secondstep.keys import Keyring
 from secondstep.session import Accepts, Claims, Session, Standing, key_id, verify_token
 from secondstep.store import Store
 from secondstep.subscriber import Identity, Role, Subscriber
+
+FRESH_SECONDS = 5 * 60
 
 
 class Principal(NamedTuple):
@@ -25,6 +27,13 @@ class Principal(NamedTuple):
     session: Session
     subscriber: Subscriber
     subject: Subscriber | None = None
+
+    def require_fresh(self, now: int) -> None:
+        """Raise StepUpRequired unless this very token was earned within five minutes, with the factor that is bound."""
+        is_old = now - self.claims.auth_time > FRESH_SECONDS
+        lacks_factor = self.subscriber.is_bound and "mfa" not in self.claims.amr
+        if is_old or lacks_factor:
+            raise StepUpRequired(max_age=FRESH_SECONDS)
 
 
 def verify(token: str, accepts: Accepts, keyring: Keyring, context: RequestContext) -> Claims:

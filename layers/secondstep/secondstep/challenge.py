@@ -15,7 +15,7 @@ from secondstep.errors import ChallengeInvalid
 from secondstep.subscriber import Challenge, Pending, Purpose
 from secondstep.throttle import TRIES_PER_CHALLENGE
 
-LIFETIME_SECONDS = {Purpose.VERIFY: 300, Purpose.ENROLL: 900, Purpose.CONFIRM: 900}
+LIFETIME_SECONDS = {Purpose.VERIFY: 300, Purpose.ENROLL: 900, Purpose.CONFIRM: 900, Purpose.ADD: 900}
 
 _TOKEN = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{43})")
 
@@ -27,7 +27,9 @@ class Presented(msgspec.Struct, frozen=True):
     key: str
 
 
-def open_challenge(subscriber_hash: str, purpose: Purpose, *, epoch: bytes, now: int) -> tuple[str, Challenge]:
+def open_challenge(
+    subscriber_hash: str, purpose: Purpose, *, epoch: bytes, now: int, pending: Pending | None = None
+) -> tuple[str, Challenge]:
     """Return a new token and the challenge that the store keeps of it."""
     token = f"{subscriber_hash}.{secrets.token_urlsafe(32)}"
     challenge = Challenge(
@@ -37,6 +39,7 @@ def open_challenge(subscriber_hash: str, purpose: Purpose, *, epoch: bytes, now:
         opened_at=now,
         expires_at=now + LIFETIME_SECONDS[purpose],
         tries_left=TRIES_PER_CHALLENGE,
+        pending=pending,
     )
     return token, challenge
 

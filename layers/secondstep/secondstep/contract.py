@@ -9,6 +9,10 @@ import msgspec
 
 from secondstep import errors
 from secondstep.shapes import (
+    AddedAnswer,
+    AddRequest,
+    AuthenticatorAnswer,
+    ChangePasswordRequest,
     ChangeSubscriberRequest,
     Discovery,
     EnrollAnswer,
@@ -23,13 +27,21 @@ from secondstep.shapes import (
     LogoutRequest,
     MeAnswer,
     Nothing,
+    OwnEventsQuery,
+    PasswordNext,
     PasswordRequest,
+    PictureAnswer,
+    PictureRequest,
     PolicyAnswer,
     PolicyRequest,
+    ProfileRequest,
     ReasonRequest,
+    RecoveryCodesAnswer,
     RefreshRequest,
+    RenameRequest,
     Request,
     SessionAnswer,
+    SessionLine,
     StepUpAnswer,
     StepUpRequest,
     SubscriberAnswer,
@@ -40,6 +52,9 @@ from secondstep.shapes import (
     VerifyNext,
     VerifyRequest,
 )
+
+JSON, PNG = "application/json", "image/png"
+LARGEST_BODY, LARGEST_PICTURE = 4 * 1024, 32 * 1024
 
 type Refusals = tuple[type[errors.ServiceError], ...]
 type Bearer = Literal["none", "account_token", "either_token", "admin"]
@@ -54,7 +69,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     takes: type[Request] = Nothing
     query: type[Request] = Nothing  # its parameters, as a struct
+    media_type: str = JSON  # of the body that it takes
+    largest_body: int = LARGEST_BODY
     answers: object = None  # a type, or None for 204
+    also_answers: object = None  # another one, where they do not share a tag
     status: int = 200
     bearer: Bearer = "none"
     refusals: Refusals = ()
@@ -63,6 +81,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 _SHAPE: Refusals = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 EVERYWHERE: Refusals = (errors.NotFound, errors.TooManyAttempts, errors.InternalError, errors.Unavailable)
+_FRESH: Refusals = (errors.InvalidToken, errors.StepUpRequired)
 _ADMIN: Refusals = (errors.InvalidToken, errors.StepUpRequired, errors.Forbidden)
 
 LOGIN = Route(
@@ -71,7 +90,7 @@ LOGIN = Route(
     function="login",
     summary="Log in with a password; the answer says what comes next",
     takes=LoginRequest,
-    answers=VerifyNext | EnrollNext | SessionAnswer,
+    answers=VerifyNext | EnrollNext | PasswordNext | SessionAnswer,
     refusals=(*_SHAPE, errors.InvalidCredentials, errors.Conflict),
 )
 ENROLL = Route(
@@ -87,11 +106,13 @@ VERIFY = Route(
     method="POST",
     path="/verify",
     function="verify",
-    summary="Prove the second factor, or confirm an enrollment",
+    summary="Prove the second factor, or confirm an enrollment or a further authenticator",
     takes=VerifyRequest,
     answers=SessionAnswer,
+    also_answers=AddedAnswer,
     refusals=(
         *_SHAPE,
+        errors.InvalidToken,
         errors.ChallengeInvalid,
         errors.InvalidCode,
         errors.TicketInvalid,
@@ -151,6 +172,92 @@ LOGOUT = Route(
     status=204,
     bearer="account_token",
     refusals=(*_SHAPE, errors.InvalidToken),
+)
+CHANGE_PROFILE = Route(
+    method="PATCH",
+    path="/me",
+    function="me",
+    summary="Change one's own name, language or address",
+    takes=ProfileRequest,
+    answers=MeAnswer,
+    bearer="account_token",
+    refusals=(*_SHAPE, *_FRESH),
+)
+ADD_AUTHENTICATOR = Route(
+    method="POST",
+    path="/me/authenticators",
+    function="enroll",
+    summary="Get a secret for a further authenticator",
+    takes=AddRequest,
+    answers=EnrollAnswer,
+    bearer="account_token",
+    refusals=(*_SHAPE, *_FRESH, errors.TicketInvalid, errors.Conflict),
+)
+RENAME_AUTHENTICATOR = Route(
+    method="PATCH",
+    path="/me/authenticators/{id}",
+    function="me",
+    summary="Rename an authenticator",
+    takes=RenameRequest,
+    answers=AuthenticatorAnswer,
+    bearer="account_token",
+    refusals=(*_SHAPE, errors.InvalidToken),
+)
+REMOVE_AUTHENTICATOR = Route(
+    method="DELETE",
+    path="/me/authenticators/{id}",
+    function="me",
+    summary="Remove an authenticator; every other session ends",
+    status=204,
+    bearer="account_token",
+    refusals=(*_SHAPE, *_FRESH, errors.Conflict),
+)
+RENEW_RECOVERY_CODES = Route(
+    method="POST",
+    path="/me/recovery-codes",
+    function="me",
+    summary="Get a new set of recovery codes; the old one dies",
+    answers=RecoveryCodesAnswer,
+    bearer="account_token",
+    refusals=(*_SHAPE, *_FRESH, errors.Conflict),
+)
+CHANGE_PASSWORD = Route(
+    method="POST",
+    path="/me/password",
+    function="password",
+    summary="Change one's own password; every other session ends",
+    takes=ChangePasswordRequest,
+    status=204,
+    bearer="account_token",
+    refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials),
+)
+SESSIONS = Route(
+    method="GET",
+    path="/me/sessions",
+    function="me",
+    summary="List one's own living sessions, last used first",
+    answers=list[SessionLine],
+    bearer="account_token",
+    refusals=(errors.InvalidRequest, errors.InvalidToken),
+)
+END_SESSION = Route(
+    method="DELETE",
+    path="/me/sessions/{id}",
+    function="me",
+    summary="End one of one's own sessions",
+    status=204,
+    bearer="account_token",
+    refusals=(*_SHAPE, errors.InvalidToken),
+)
+OWN_EVENTS = Route(
+    method="GET",
+    path="/me/events",
+    function="me",
+    summary="Read what happened to oneself, newest first",
+    query=OwnEventsQuery,
+    answers=EventsAnswer,
+    bearer="account_token",
+    refusals=(errors.InvalidRequest, errors.InvalidToken),
 )
 INVITE = Route(
     method="POST",
@@ -261,6 +368,18 @@ REPLACE_POLICY = Route(
     bearer="admin",
     refusals=(*_SHAPE, *_ADMIN, errors.PreconditionFailed, errors.PreconditionRequired),
 )
+SET_LOGO = Route(
+    method="PUT",
+    path="/admin/policy/logo",
+    function="admin",
+    summary="Set the account's picture: a PNG of at most 32 KB",
+    takes=PictureRequest,
+    media_type=PNG,
+    largest_body=LARGEST_PICTURE,
+    answers=PictureAnswer,
+    bearer="admin",
+    refusals=(*_SHAPE, *_ADMIN),
+)
 AUDIT = Route(
     method="GET",
     path="/admin/audit",
@@ -314,6 +433,15 @@ ROUTES = (
     REFRESH,
     STEP_UP,
     ME,
+    CHANGE_PROFILE,
+    ADD_AUTHENTICATOR,
+    RENAME_AUTHENTICATOR,
+    REMOVE_AUTHENTICATOR,
+    RENEW_RECOVERY_CODES,
+    CHANGE_PASSWORD,
+    SESSIONS,
+    END_SESSION,
+    OWN_EVENTS,
     LOGOUT,
     LIST_SUBSCRIBERS,
     SUMMARY,
@@ -326,6 +454,7 @@ ROUTES = (
     UNLOCK,
     READ_POLICY,
     REPLACE_POLICY,
+    SET_LOGO,
     AUDIT,
     JWKS,
     DISCOVERY,

@@ -2,30 +2,69 @@
 
 from msgspec import UNSET
 
+from secondstep.account import Policy
 from secondstep.audit import Event
+from secondstep.authenticators import totp
+from secondstep.session import Session
 from secondstep.shapes import (
+    AppAnswer,
     AuthenticatorAnswer,
+    EnrollAnswer,
     EventAnswer,
     MeAnswer,
+    SessionLine,
     SubscriberAnswer,
     SubscriberLine,
 )
-from secondstep.subscriber import Subscriber
+from secondstep.subscriber import Authenticator, Subscriber
 from secondstep.throttle import CODES_DAY, CODES_RECENT, MOST_IN_A_ROW, NAME_PACE
 
 
 def authenticators(subscriber: Subscriber) -> list[AuthenticatorAnswer]:
     """Return the bound authenticators, last used first."""
-    return [
-        AuthenticatorAnswer(
-            id=each.id,
-            type="totp",
-            name=each.name,
-            created_at=each.created_at,
-            last_used_at=each.last_used_at,
-        )
-        for each in subscriber.last_used_first()
-    ]
+    return [authenticator(each) for each in subscriber.last_used_first()]
+
+
+def authenticator(it: Authenticator) -> AuthenticatorAnswer:
+    """Return a bound authenticator without its secret."""
+    return AuthenticatorAnswer(
+        id=it.id, type="totp", name=it.name, created_at=it.created_at, last_used_at=it.last_used_at
+    )
+
+
+def entry(
+    token: str, secret: totp.Secret, subscriber: Subscriber, policy: Policy, *, expires_in: int, named: str = ""
+) -> EnrollAnswer:
+    """Return what an authenticator app is shown, once; a further entry bears its own name, to be told apart."""
+    issuer = policy.issuer_for(subscriber.account)
+    name = f"{subscriber.login_name} ({named})" if named else subscriber.login_name
+    uri = totp.otpauth_uri(secret, issuer=issuer, name=name)
+    return EnrollAnswer(
+        challenge=token,
+        secret=secret.base32,
+        otpauth_uri=uri,
+        qr_svg=totp.qr_svg(uri),
+        issuer=issuer,
+        label=totp.label_for(issuer=issuer, name=name),
+        digits=totp.DIGITS,
+        period=totp.PERIOD_SECONDS,
+        algorithm=totp.ALGORITHM,
+        apps=[AppAnswer(app.name, app.ios_url, app.android_url) for app in policy.apps],
+        apps_required=policy.apps_required,
+        expires_in=expires_in,
+    )
+
+
+def session(it: Session, *, current_sid: str) -> SessionLine:
+    """Return one of a subscriber's sessions: nothing that could stand in for a token."""
+    return SessionLine(
+        id=it.sid,
+        current=it.sid == current_sid,
+        created_at=it.created_at,
+        last_used_at=it.last_used_at,
+        amr=list(it.amr),
+        source=it.source,
+    )
 
 
 def oneself(subscriber: Subscriber) -> MeAnswer:

@@ -1,16 +1,20 @@
-"""Hold a charged code against the bound authenticators: the one place where a code of theirs is decided."""
+"""Hold a charged code against what is bound, or against the secret that waits: here alone codes are decided."""
 
 from typing import NamedTuple
 
 from secondstep.account import Policy
 from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import totp
+from secondstep.challenge import Presented
 from secondstep.context import RequestContext
+from secondstep.errors import ChallengeInvalid
 from secondstep.explanation import Judged
 from secondstep.keys import SealKey
 from secondstep.store.charges import Charge
 from secondstep.subscriber import Authenticator
 from secondstep.throttle import MOST_IN_A_ROW
+
+_NEVER_ACCEPTED = -1
 
 
 class Accepted(NamedTuple):
@@ -47,6 +51,36 @@ def evaluate(
             return Accepted(authenticator, verdict.step)
         judged.append(Judged(authenticator.id, verdict))
     return judged
+
+
+def prove_pending(
+    presented_code: str, charge: Charge, spent: Presented, policy: Policy, *, seal_key: SealKey, context: RequestContext
+) -> Authenticator | Judged:
+    """Return the authenticator to bind, with the step of its first code burned, or what the code was; one Decrypt.
+
+    The secret is the one that waits in the charged challenge, so a code can bind nothing else (promise 3).
+    """
+    pending = charge.subscriber.challenges[spent.key].pending
+    if pending is None:
+        raise ChallengeInvalid
+    secret = seal_key.open(pending.sealed_secret, charge.subscriber, pending.authenticator_id)
+    verdict = totp.verify(
+        presented_code,
+        secret,
+        last_step=_NEVER_ACCEPTED,
+        now=context.now,
+        tolerance_steps=policy.tolerance_steps,
+    )
+    if verdict.kind != "accepted":
+        return Judged(pending.authenticator_id, verdict)
+    return Authenticator(
+        id=pending.authenticator_id,
+        name=pending.name,
+        sealed_secret=pending.sealed_secret,
+        created_at=context.now,
+        last_step=verdict.step,
+        last_used_at=context.now,
+    )
 
 
 def _candidates(charge: Charge, authenticator_id: str | None) -> list[Authenticator]:

@@ -4,6 +4,7 @@ The gateway has matched the route; it is taken from the event's `resource`, neve
 (attack A15: double slashes, percent-encodings and trailing slashes of the path decide nothing here).
 """
 
+import base64
 import json
 import sys
 import traceback
@@ -18,9 +19,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
-from secondstep.bearer import from_authorizer_context, verify
+from secondstep.bearer import Principal, authenticate, from_authorizer_context, verify
 from secondstep.context import RequestContext
-from secondstep.contract import Route
+from secondstep.contract import JSON, LARGEST_BODY, PNG, Route
 from secondstep.errors import (
     InternalError,
     InvalidRequest,
@@ -36,7 +37,6 @@ from secondstep.settings import Settings
 from secondstep.shapes import Request
 from secondstep.wiring import Services, services
 
-LARGEST_BODY = 4 * 1024
 _UNAUTHORIZED = 401
 
 SECURITY_HEADERS = {
@@ -45,7 +45,7 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Referrer-Policy": "no-referrer",
 }
-_CORS_EXPOSED = "Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
+_CORS_EXPOSED = "ETag, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 
 logger = Logger(utc=True)
 
@@ -65,6 +65,10 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         if scheme.lower() != "bearer" or not token:
             raise InvalidToken
         return token.strip()
+
+    def principal(self, accepts: Accepts = Accepts.ACCOUNT_TOKEN) -> Principal:
+        """Return who the bearer token belongs to, as it is now; InvalidToken where its session does not live."""
+        return authenticate(self.bearer_token(), accepts, self.services.store, self.services.keyring, self.context)
 
     def has_bearer_token(self) -> bool:
         """Tell whether any authorization came along."""
@@ -145,7 +149,7 @@ class App:
         headers["Access-Control-Expose-Headers"] = [_CORS_EXPOSED]
         if event["httpMethod"] == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = ["GET, POST, PUT, PATCH, DELETE, OPTIONS"]
-            headers["Access-Control-Allow-Headers"] = ["Authorization, Content-Type"]
+            headers["Access-Control-Allow-Headers"] = ["Authorization, Content-Type, If-Match"]
             headers["Access-Control-Max-Age"] = ["600"]
 
 
@@ -153,7 +157,7 @@ def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body])
     environment = services()
     parse_query(event, route.query)
     return Call(
-        body=parse_body(event, takes),
+        body=parse_body(event, takes, media_type=route.media_type, largest=route.largest_body),
         context=request_context(event, environment),
         services=environment,
         event=event,
@@ -209,21 +213,42 @@ def parse_query[Parameters: Request](event: dict[str, Any], takes: type[Paramete
     return _converted({name: values[0] for name, values in sent.items()}, takes, strict=False)
 
 
-def parse_body[Body: Request](event: dict[str, Any], takes: type[Body]) -> Body:
-    """Return the body as the contract's struct: JSON, at most 4 KB, no unknown, ill-typed or repeated field."""
+def parse_body[Body: Request](
+    event: dict[str, Any], takes: type[Body], *, media_type: str = JSON, largest: int = LARGEST_BODY
+) -> Body:
+    """Return the body as the contract's struct: JSON, no unknown, ill-typed or repeated field; or a picture's bytes.
+
+    No larger and of no other media type than the route takes.
+    """
     raw = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        raise UnsupportedMediaType
-    if len(raw.encode(errors="surrogatepass")) > LARGEST_BODY:
+    is_binary = bool(event.get("isBase64Encoded"))
+    if len(raw.encode(errors="surrogatepass")) > (_in_base64(largest) if is_binary else largest):
         raise PayloadTooLarge
     if not raw:
         return _converted({}, takes)
     if event["httpMethod"] == "GET":
         raise InvalidRequest("takes no body")
     content_types = _header_values(event, "content-type")
-    if [each.partition(";")[0].strip().lower() for each in content_types] != ["application/json"]:
+    if [each.partition(";")[0].strip().lower() for each in content_types] != [media_type]:
         raise UnsupportedMediaType
-    return _converted(_json(raw), takes)
+    if is_binary != (media_type == PNG):
+        raise UnsupportedMediaType
+    return _converted({"png": _decoded(raw, largest)} if is_binary else _json(raw), takes)
+
+
+def _in_base64(length: int) -> int:
+    return -(-length // 3) * 4
+
+
+def _decoded(raw: str, largest: int) -> bytes:
+    """Return a binary body as it was sent; API Gateway hands over what `BinaryMediaTypes` names in Base64."""
+    try:
+        body = base64.b64decode(raw, validate=True)
+    except ValueError as broken:
+        raise UnsupportedMediaType from broken
+    if len(body) > largest:
+        raise PayloadTooLarge
+    return body
 
 
 def _json(raw: str) -> object:

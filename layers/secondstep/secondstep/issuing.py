@@ -1,11 +1,31 @@
-"""From a session that has been stored to the answer with its tokens: the last step of every login and refresh."""
+"""From a login that has succeeded to its session, and from the stored session to the answer with its tokens."""
 
 from msgspec import UNSET
 
+from secondstep.account import Policy
 from secondstep.context import RequestContext
-from secondstep.session import Session, SigningKey, sign_tokens
+from secondstep.session import Session, SigningKey, sign_tokens, start
 from secondstep.shapes import SessionAnswer, StepUpAnswer
 from secondstep.subscriber import Subscriber
+
+
+def new_session(
+    subscriber: Subscriber,
+    amr: tuple[str, ...],
+    policy: Policy,
+    context: RequestContext,
+    *,
+    epoch: bytes | None = None,
+) -> tuple[str, Session]:
+    """Return refresh token and session of a login that has just succeeded; `epoch` where the login changes it."""
+    return start(
+        subscriber,
+        epoch=epoch or subscriber.epoch,
+        amr=amr,
+        source=context.source,
+        now=context.now,
+        hours=policy.session_hours,
+    )
 
 
 def session_answer(

@@ -83,8 +83,8 @@ class Keyring:
         self._opened: tuple[int, SigningKey] | None = None
 
     def signing_key(self, now: int) -> SigningKey:
-        """Return the key that signs now: the latest whose time has come. No key: Unavailable."""
-        due = next((key for key in self._current(now) if key.signs_from <= now), None)
+        """Return the key that signs now: the latest whose time has come and not gone. No key: Unavailable."""
+        due = next((key for key in self._current(now) if key.signs_from <= now and not key.is_retired(now)), None)
         if due is None:
             self._read_at = None  # look again at the next request: a deployment's first key may just be made
             raise Unavailable
@@ -98,14 +98,14 @@ class Keyring:
         known = {key.kid: key for key in self._current(now)}
         if kid not in known and self._may_refetch(now):
             known = {key.kid: key for key in self._read(now)}
-        if kid not in known or _is_retired(known[kid], now):
+        if kid not in known or known[kid].is_retired(now):
             raise InvalidToken
         jwk = known[kid].public_jwk
         return rsa.RSAPublicNumbers(_integer(jwk["e"]), _integer(jwk["n"])).public_key()
 
     def published(self, now: int) -> dict[str, Any]:
         """Return the JWKS: the next key a day before it signs, the old one until its last token has expired."""
-        return {"keys": [key.public_jwk for key in self._current(now) if not _is_retired(key, now)]}
+        return {"keys": [key.public_jwk for key in self._current(now) if not key.is_retired(now)]}
 
     def _current(self, now: int) -> list[SealedSigningKey]:
         kept_seconds = _OPENED_SECONDS if self._keys else _REFETCH_SECONDS
@@ -166,10 +166,6 @@ def retires_at(successor_signs_from: int) -> int:
     An environment may sign with the old key for an hour after its successor's time, if its clock or memory lags.
     """
     return successor_signs_from + _OPENED_SECONDS + ACCESS_TOKEN_SECONDS
-
-
-def _is_retired(key: SealedSigningKey, now: int) -> bool:
-    return key.retires_at is not None and now >= key.retires_at
 
 
 def _signing_context(kid: str) -> dict[str, str]:

@@ -43,13 +43,13 @@ _PROBLEM: dict[str, Any] = {
 
 def document(issuer: str) -> dict[str, Any]:
     """Return the whole document; `issuer` is the server's address."""
-    types = [each for route in contract.ROUTES for each in (route.takes, route.answers) if each is not None]
+    types = [each for route in contract.ROUTES for each in (route.takes, *_answers(route))]
     described, components = msgspec.json.schema_components(types, ref_template=_REF)
     in_order = iter(described)
     paths: dict[str, Any] = {}
     for route in contract.ROUTES:
         takes = next(in_order)
-        answers = next(in_order) if route.answers is not None else None
+        answers = [next(in_order) for _ in _answers(route)]
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, takes, answers)
     return {
         "openapi": "3.1.0",
@@ -63,14 +63,19 @@ def document(issuer: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, takes: dict[str, Any], answers: dict[str, Any] | None) -> dict[str, Any]:
+def _answers(route: Route) -> list[Any]:
+    return [each for each in (route.answers, route.also_answers) if each is not None]
+
+
+def _operation(route: Route, takes: dict[str, Any], answers: list[dict[str, Any]]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{route.method} {route.path}",
         "summary": route.summary,
         "responses": {str(route.status): _success(route, answers), **_refusals(route)},
     }
     if route.takes is not shapes.Nothing:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": takes}}}
+        body = {"schema": takes} if route.media_type == contract.JSON else {}
+        operation["requestBody"] = {"required": True, "content": {route.media_type: body}}
     if route.bearer != "none":
         operation["security"] = [{"bearer": []}]
     parameters = [*_path_parameters(route), *_query_parameters(route)]
@@ -88,10 +93,11 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in described]
 
 
-def _success(route: Route, answers: dict[str, Any] | None) -> dict[str, Any]:
+def _success(route: Route, answers: list[dict[str, Any]]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
-    if answers is not None:
-        described["content"] = {"application/json": {"schema": answers}}
+    if answers:
+        schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
+        described["content"] = {contract.JSON: {"schema": schema}}
     return described
 
 

@@ -25,6 +25,7 @@ REPEAT_SECONDS = 10  # a lost reply or a second tab gets the same successor agai
 OWN_CLIENT = "secondstep"
 _ALGORITHM = "RS256"
 _TYPE = "at+jwt"
+_SID = re.compile(r"[A-Za-z0-9_-]{16}")
 _REFRESH = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})")
 _TEXT_CLAIMS = ("iss", "sub", "aud", "account", "sid", "jti", "login_name", "acr")
 _TIME_CLAIMS = ("exp", "nbf", "iat", "auth_time")
@@ -163,6 +164,11 @@ def parse_refresh_token(text: str) -> PresentedRefreshToken:
     if not found:
         raise InvalidToken
     return PresentedRefreshToken(found[1], found[2], found[3])
+
+
+def is_sid(text: str) -> bool:
+    """Tell whether a text has the form of a session's id."""
+    return _SID.fullmatch(text) is not None
 
 
 def hash_refresh_secret(secret: str) -> bytes:

@@ -23,10 +23,10 @@ from secondstep.account import (
 )
 
 type Text = Annotated[str, Meta(min_length=1, max_length=4096)]
-type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-type Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
-type Email = Annotated[str, Meta(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$", max_length=254)]
+type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
+type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
+type Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", max_length=35)]
+type Email = Annotated[str, Meta(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$(?!\n)", max_length=254)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +34,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
+
+
+def given[Value](value: Value | UnsetType) -> Value | None:
+    """Return a field that was sent, else None."""
+    return None if value is UNSET else value
+
+
+def given_fields(request: Request) -> dict[str, Any]:
+    """Return the fields that were sent, by their names."""
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    return {name: value for name, value in fields.items() if value is not UNSET}
 
 
 class Nothing(Request, frozen=True, kw_only=True):
@@ -93,6 +104,40 @@ class StepUpRequest(Request, frozen=True, kw_only=True):
     authenticator: str | UnsetType = UNSET
     recovery_code: str | UnsetType = UNSET
     password: str | UnsetType = UNSET
+
+
+class ProfileRequest(Request, frozen=True, kw_only=True):
+    """`PATCH /me`; null takes a detail away."""
+
+    display_name: Name | UnsetType | None = UNSET
+    locale: Locale | UnsetType | None = UNSET
+    email: Email | UnsetType | None = UNSET
+
+
+class AddRequest(Request, frozen=True, kw_only=True):
+    """`POST /me/authenticators`: what the further authenticator is called."""
+
+    name: Name
+    ticket: str | UnsetType = UNSET
+
+
+class RenameRequest(Request, frozen=True, kw_only=True):
+    """`PATCH /me/authenticators/{id}`."""
+
+    name: Name
+
+
+class ChangePasswordRequest(Request, frozen=True, kw_only=True):
+    """`POST /me/password`."""
+
+    current_password: str
+    new_password: Text
+
+
+class PictureRequest(Request, frozen=True, kw_only=True):
+    """`PUT /admin/policy/logo`: the picture itself."""
+
+    png: bytes
 
 
 class InviteRequest(Request, frozen=True, kw_only=True):
@@ -165,6 +210,13 @@ class EventsQuery(Request, frozen=True, kw_only=True, rename={"since": "from", "
     limit: Limit = 50
 
 
+class OwnEventsQuery(Request, frozen=True, kw_only=True):
+    """`GET /me/events`."""
+
+    cursor: str | UnsetType = UNSET
+    limit: Limit = 50
+
+
 class AuthenticatorChoice(msgspec.Struct, frozen=True):
     """A bound authenticator, as the code page offers it."""
 
@@ -187,6 +239,13 @@ class EnrollNext(msgspec.Struct, frozen=True, kw_only=True, tag_field="next", ta
     challenge: str
     methods: list[Literal["totp", "recovery_code"]]
     ticket_required: bool
+    expires_in: int
+
+
+class PasswordNext(msgspec.Struct, frozen=True, kw_only=True, tag_field="next", tag="password"):
+    """The password was right but is too short to stand alone; the ticket opens `POST /password` for a longer one."""
+
+    ticket: str
     expires_in: int
 
 
@@ -224,6 +283,7 @@ class EnrollAnswer(msgspec.Struct, frozen=True, kw_only=True):
     period: int
     algorithm: str
     apps: list[AppAnswer]
+    apps_required: bool
     expires_in: int
 
 
@@ -244,6 +304,39 @@ class AuthenticatorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     created_at: int
     last_used_at: int
+
+
+class AddedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A further authenticator is bound; no session comes of it, and no recovery codes."""
+
+    authenticator: AuthenticatorAnswer
+    recovery_codes_left: int
+
+
+class RecoveryCodesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The new set, shown in this answer only; the old one is dead."""
+
+    recovery_codes: list[str]
+    recovery_codes_left: int
+
+
+class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the subscriber's living sessions."""
+
+    id: str
+    current: bool
+    created_at: int
+    last_used_at: int
+    amr: list[str]
+    source: str
+
+
+class PictureAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The account's picture, as it was stored: bytes and pixels."""
+
+    size: int
+    width: int
+    height: int
 
 
 class MeAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,7 @@ class Purpose(StrEnum):
     VERIFY = "verify"
     ENROLL = "enroll"
     CONFIRM = "confirm"
+    ADD = "add"
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -114,6 +115,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     sealed_secret: bytes
     made: int  # how many secrets this enrollment has made; three are the most
     ticket_hash: bytes | None = None
+    sid: str | None = None  # of the session that adds it: no other one may finish what this one began
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,20 +85,28 @@ def needs_rehash(stored_hash: str) -> bool:
     return not _is_own(stored_hash) or _HASHER.check_needs_rehash(stored_hash)
 
 
+def is_too_short(password: str, shortest: int) -> bool:
+    """Tell whether a password has fewer characters than this."""
+    return len(_normal(password)) < shortest
+
+
 def refuse_weak(password: str, *, shortest: int, own_words: Iterable[str]) -> None:
     """Raise PasswordRefused for a new password that is too short, too long, common, or made of the account's words."""
-    length = len(unicodedata.normalize("NFKC", password))
-    if length < shortest:
+    if is_too_short(password, shortest):
         raise PasswordRefused("too_short")
-    if length > LONGEST:
+    if len(_normal(password)) > LONGEST:
         raise PasswordRefused("too_long")
     folded = _folded(password)
     if _is_common(folded) or _is_made_of(folded, [_folded(word) for word in own_words]):
         raise PasswordRefused("too_common")
 
 
+def _normal(password: str) -> str:
+    return unicodedata.normalize("NFKC", password)
+
+
 def _bytes(password: str) -> bytes:
-    return unicodedata.normalize("NFKC", password).encode()
+    return _normal(password).encode()
 
 
 def _folded(text: str) -> str:

@@ -18,10 +18,10 @@ from secondstep.acting import (
     Acting,
     ActingOperator,
 )
-from secondstep.audit import Event, EventName, Outcome, Person, event_by
+from secondstep.audit import PROFILE_FIELDS, Event, EventName, Outcome, Person, event_by, what_changed
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, Forbidden, InvalidToken, NotFound
-from secondstep.shapes import ChangeSubscriberRequest, SubscriberAnswer, TicketAnswer
+from secondstep.shapes import ChangeSubscriberRequest, SubscriberAnswer, TicketAnswer, given_fields
 from secondstep.store import Store
 from secondstep.store.administration import Actor, ActorRefused, ByOperator
 from secondstep.store.ceremonies import Stale
@@ -61,8 +61,7 @@ def change(
 
 
 def _changed(before: Subscriber, wanted: ChangeSubscriberRequest) -> Subscriber:
-    given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-    fields = {name: value for name, value in given.items() if value is not UNSET}
+    fields = given_fields(wanted)
     if "status" in fields:
         fields["status"] = Status(fields["status"])
     if "role" in fields:
@@ -81,23 +80,17 @@ def _refuse_broken_rules(before: Subscriber, after: Subscriber) -> None:
         raise Conflict("There is no password yet. Delete the subscriber and invite again.")
 
 
+_KINDS_OF_CHANGE = {
+    EventName.STATUS_CHANGED: ("status",),
+    EventName.ROLE_CHANGED: ("role",),
+    EventName.PROFILE_CHANGED: PROFILE_FIELDS,
+}
+
+
 def _events_of_change(before: Subscriber, after: Subscriber, actor: Acting, context: RequestContext) -> list[Event]:
     """Return one event for each kind of change, with the old and the new value."""
-    kinds: list[tuple[EventName, tuple[str, ...]]] = [
-        (EventName.STATUS_CHANGED, ("status",)),
-        (EventName.ROLE_CHANGED, ("role",)),
-        (EventName.PROFILE_CHANGED, ("email", "display_name", "locale")),
-    ]
-    events = []
-    for kind, names in kinds:
-        changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-        if changed:
-            detail = {
-                "old": {name: str(getattr(before, name)) for name in changed if getattr(before, name) is not None},
-                "new": {name: str(getattr(after, name)) for name in changed if getattr(after, name) is not None},
-            }
-            events.append(_event(before, kind, actor, context, detail=detail))
-    return events
+    details = {kind: what_changed(before, after, names) for kind, names in _KINDS_OF_CHANGE.items()}
+    return [_event(before, kind, actor, context, detail=detail) for kind, detail in details.items() if detail]
 
 
 def delete(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> None:

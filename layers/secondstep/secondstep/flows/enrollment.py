@@ -4,6 +4,7 @@ What is bound works until then; ticket, challenge and binding change in one writ
 """
 
 from secondstep import challenge as challenges
+from secondstep import describing
 from secondstep import ticket as tickets
 from secondstep.account import Policy
 from secondstep.audit import EventName, Outcome, event_about
@@ -11,11 +12,12 @@ from secondstep.authenticators import recovery_codes, totp
 from secondstep.challenge import Presented
 from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid, Conflict, ServiceError, TicketInvalid
+from secondstep.evaluation import prove_pending
 from secondstep.explanation import Judged, explain
-from secondstep.issuing import session_answer
+from secondstep.issuing import new_session, session_answer
 from secondstep.keys import SealKey
-from secondstep.session import PASSWORD_AND_CODE, SigningKey, start
-from secondstep.shapes import AppAnswer, EnrollAnswer, SessionAnswer
+from secondstep.session import PASSWORD_AND_CODE, SigningKey
+from secondstep.shapes import EnrollAnswer, SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import Charge
@@ -32,7 +34,6 @@ from secondstep.subscriber import (
 from secondstep.throttle import SECRETS_PER_ENROLLMENT
 
 _GOOD_HERE = frozenset({Purpose.ENROLL, Purpose.CONFIRM})
-_NEVER_ACCEPTED = -1
 _BOUND_MEANWHILE = "An authenticator is bound already. Log in with its code."
 
 
@@ -70,7 +71,7 @@ def begin(
         store.subscribers.wait_for_proof(subscriber, presented, _GOOD_HERE, after, context.now)
     except Stale as stale:
         raise _lost_to(stale.current, ticket_hash, context.now) from stale
-    return _answer(token, secret, subscriber, policy, after.expires_at - context.now)
+    return describing.entry(token, secret, subscriber, policy, expires_in=after.expires_at - context.now)
 
 
 def _held_challenge(subscriber: Subscriber | None, presented: Presented, now: int) -> Challenge | None:
@@ -110,24 +111,6 @@ def _prove_ticket(
     raise TicketInvalid
 
 
-def _answer(token: str, secret: totp.Secret, subscriber: Subscriber, policy: Policy, expires_in: int) -> EnrollAnswer:
-    issuer = policy.issuer_for(subscriber.account)
-    uri = totp.otpauth_uri(secret, issuer=issuer, name=subscriber.login_name)
-    return EnrollAnswer(
-        challenge=token,
-        secret=secret.base32,
-        otpauth_uri=uri,
-        qr_svg=totp.qr_svg(uri),
-        issuer=issuer,
-        label=totp.label_for(issuer=issuer, name=subscriber.login_name),
-        digits=totp.DIGITS,
-        period=totp.PERIOD_SECONDS,
-        algorithm=totp.ALGORITHM,
-        apps=[AppAnswer(app.name, app.ios_url, app.android_url) for app in policy.apps],
-        expires_in=expires_in,
-    )
-
-
 def confirm(
     charge: Charge,
     spent: Presented,
@@ -142,44 +125,19 @@ def confirm(
 
     One Decrypt, one transaction: binding, ticket, challenge, epoch, recovery codes, session and audit event.
     """
-    subscriber = charge.subscriber
-    challenge = subscriber.challenges[spent.key]
-    pending = challenge.pending
-    if pending is None:
-        raise ChallengeInvalid
-    policy = store.accounts.policy(subscriber.account, context.now)
-    secret = seal_key.open(pending.sealed_secret, subscriber, pending.authenticator_id)
-    verdict = totp.verify(
-        presented_code,
-        secret,
-        last_step=_NEVER_ACCEPTED,
-        now=context.now,
-        tolerance_steps=policy.tolerance_steps,
-    )
-    if verdict.kind != "accepted":
-        raise _refusal(charge, challenge, spent, Judged(pending.authenticator_id, verdict), store, context)
-    return _bind(charge, spent, _proven(pending, verdict.step, context.now), policy, store, key, context)
+    policy = store.accounts.policy(charge.subscriber.account, context.now)
+    found = prove_pending(presented_code, charge, spent, policy, seal_key=seal_key, context=context)
+    if isinstance(found, Judged):
+        raise _refusal(charge, spent, found, store, context)
+    return _bind(charge, spent, found, policy, store, key, context)
 
 
-def _refusal(
-    charge: Charge, challenge: Challenge, spent: Presented, judged: Judged, store: Store, context: RequestContext
-) -> ServiceError:
+def _refusal(charge: Charge, spent: Presented, judged: Judged, store: Store, context: RequestContext) -> ServiceError:
+    challenge = charge.subscriber.challenges[spent.key]
     found = explain([judged], challenge.ahead, tries_left=challenge.tries_left, now=context.now)
     event = event_about(charge.subscriber, EventName.ENROLLED, Outcome.FAILURE, context, detail={"why": found.why})
     store.subscribers.record_wrong_code(spent, found.ahead, event)
     return found.refusal
-
-
-def _proven(pending: Pending, step: int, now: int) -> Authenticator:
-    """Return the authenticator to bind: the step of its first code is burned."""
-    return Authenticator(
-        id=pending.authenticator_id,
-        name=pending.name,
-        sealed_secret=pending.sealed_secret,
-        created_at=now,
-        last_step=step,
-        last_used_at=now,
-    )
 
 
 def _bind(
@@ -193,14 +151,7 @@ def _bind(
 ) -> SessionAnswer:
     subscriber = charge.subscriber
     codes, code_hashes = recovery_codes.issue(subscriber.sub)
-    refresh, session = start(
-        subscriber,
-        epoch=new_epoch(),
-        amr=PASSWORD_AND_CODE,
-        source=context.source,
-        now=context.now,
-        hours=policy.session_hours,
-    )
+    refresh, session = new_session(subscriber, PASSWORD_AND_CODE, policy, context, epoch=new_epoch())
     event = event_about(
         subscriber, EventName.ENROLLED, Outcome.SUCCESS, context, detail={"authenticator": authenticator.id}
     )

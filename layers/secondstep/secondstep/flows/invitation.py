@@ -1,14 +1,12 @@
 """Invite: a new subscriber of the admin's account; the ticket opens the first password and the first binding."""
 
-from msgspec import UNSET, UnsetType
-
 from secondstep import ticket as tickets
 from secondstep.account import EnrollmentTicket, Policy
 from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, WRITE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Operator, Outcome, Person, event_by
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, InvalidToken
-from secondstep.shapes import InviteRequest, TicketAnswer
+from secondstep.shapes import InviteRequest, TicketAnswer, given
 from secondstep.store import Store
 from secondstep.store.administration import ActorRefused, AlreadyExists
 from secondstep.store.ceremonies import Stale
@@ -89,14 +87,10 @@ def invited_subscriber(
         created_at=now,
         password_ticket=ticket,
         enrollment_ticket=ticket,
-        email=_given(wanted.email) if wanted else None,
-        display_name=_given(wanted.display_name) if wanted else None,
-        locale=_given(wanted.locale) if wanted else None,
+        email=given(wanted.email) if wanted else None,
+        display_name=given(wanted.display_name) if wanted else None,
+        locale=given(wanted.locale) if wanted else None,
     )
-
-
-def _given(value: str | UnsetType) -> str | None:
-    return None if value is UNSET else value
 
 
 def create_account(

@@ -7,22 +7,25 @@ one answer (promise 9). Nothing about a factor or a policy is read or told befor
 from typing import Literal
 
 from secondstep import claim
+from secondstep import ticket as tickets
 from secondstep.account import Policy
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import password
 from secondstep.challenge import LIFETIME_SECONDS, open_challenge
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, InvalidCredentials
-from secondstep.issuing import session_answer
+from secondstep.issuing import new_session, session_answer
 from secondstep.keys import Keyring
-from secondstep.session import PASSWORD_ONLY, start
-from secondstep.shapes import AuthenticatorChoice, EnrollNext, SessionAnswer, VerifyNext
+from secondstep.session import PASSWORD_ONLY
+from secondstep.shapes import AuthenticatorChoice, EnrollNext, PasswordNext, SessionAnswer, VerifyNext
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Enrollment, Identity, Purpose, Subscriber
 from secondstep.throttle import MOST_IN_A_ROW
 
-type Answer = VerifyNext | EnrollNext | SessionAnswer
+type Answer = VerifyNext | EnrollNext | PasswordNext | SessionAnswer
+_LONGER_PASSWORD_SECONDS = 15 * 60
+
 type Method = Literal["totp", "recovery_code"]
 
 
@@ -36,13 +39,13 @@ def log_in(
     """
     subscriber = _prove_password(identity, presented_password, store, context)
     try:
-        return _next_step(subscriber, store, keyring, context)
+        return _next_step(subscriber, presented_password, store, keyring, context)
     except Stale as stale:
         current = stale.current
     if current is None or not current.is_active or current.password_hash != subscriber.password_hash:
         raise InvalidCredentials
     try:  # an enrollment or a reset came in between; the password still is the one that was proven
-        return _next_step(current, store, keyring, context)
+        return _next_step(current, presented_password, store, keyring, context)
     except Stale as stale:
         raise Conflict("The subscriber is being changed. Log in again.") from stale
 
@@ -61,15 +64,20 @@ def _prove_password(identity: Identity, presented: str, store: Store, context: R
     return known
 
 
-def _next_step(subscriber: Subscriber, store: Store, keyring: Keyring, context: RequestContext) -> Answer:
+def _next_step(
+    subscriber: Subscriber, proven_password: str, store: Store, keyring: Keyring, context: RequestContext
+) -> Answer:
     """Bound is always asked, ticketed must enroll, open is the policy's to decide."""
     if subscriber.is_bound:
         return _ask_for_code(subscriber, store, context)
-    if subscriber.enrollment is Enrollment.OPEN:
-        policy = store.accounts.policy(subscriber.account, context.now)
-        if not policy.mfa_required:
-            return _log_in_without_factor(subscriber, policy, store, keyring, context)
-    return _ask_to_enroll(subscriber, store, context)
+    if subscriber.enrollment is not Enrollment.OPEN:
+        return _ask_to_enroll(subscriber, store, context)
+    policy = store.accounts.policy(subscriber.account, context.now)
+    if policy.mfa_required:
+        return _ask_to_enroll(subscriber, store, context)
+    if password.is_too_short(proven_password, policy.shortest_password):
+        return _ask_for_longer_password(subscriber, store, context)
+    return _log_in_without_factor(subscriber, policy, store, keyring, context)
 
 
 def _ask_for_code(subscriber: Subscriber, store: Store, context: RequestContext) -> VerifyNext:
@@ -105,18 +113,18 @@ def _open(subscriber: Subscriber, purpose: Purpose, store: Store, context: Reque
     return token
 
 
+def _ask_for_longer_password(subscriber: Subscriber, store: Store, context: RequestContext) -> PasswordNext:
+    """Answer a ticket for `/password`: what was long enough beside a second factor is not long enough alone."""
+    text, ticket = tickets.issue(now=context.now, ttl_seconds=_LONGER_PASSWORD_SECONDS)
+    store.subscribers.give_password_ticket(subscriber, ticket)
+    return PasswordNext(ticket=text, expires_in=_LONGER_PASSWORD_SECONDS)
+
+
 def _log_in_without_factor(
     subscriber: Subscriber, policy: Policy, store: Store, keyring: Keyring, context: RequestContext
 ) -> SessionAnswer:
     key = keyring.signing_key(context.now)
-    refresh, session = start(
-        subscriber,
-        epoch=subscriber.epoch,
-        amr=PASSWORD_ONLY,
-        source=context.source,
-        now=context.now,
-        hours=policy.session_hours,
-    )
+    refresh, session = new_session(subscriber, PASSWORD_ONLY, policy, context)
     event = event_about(subscriber, EventName.LOGIN, Outcome.SUCCESS, context)
     store.subscribers.log_in_without_factor(subscriber, session, event, context.now)
     return session_answer(key, subscriber, session, refresh, context, recovery_codes_left=0)

@@ -1,4 +1,4 @@
-"""Set a password: redeem the password ticket of an invitation or of an admin's password reset.
+"""Set a password: redeem the password ticket of an invitation or of an admin's password reset, or change one's own.
 
 Order: shape, ticket, rules. A refused password spends nothing; a wrong ticket spends the password budgets of the
 name and the address, for a name that exists and one that does not alike. The second factor is never touched.
@@ -8,8 +8,9 @@ from secondstep import claim
 from secondstep import ticket as tickets
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import password
+from secondstep.bearer import Principal
 from secondstep.context import RequestContext
-from secondstep.errors import Conflict, TicketInvalid
+from secondstep.errors import Conflict, InvalidCredentials, InvalidToken, TicketInvalid
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Identity, Status, Subscriber, new_epoch
@@ -34,6 +35,32 @@ def redeem(
         store.subscribers.set_password(known, password.hash_password(new_password), new_epoch(), event, context.now)
     except Stale as stale:
         raise _lost_to(stale.current, presented_ticket, context.now) from stale
+
+
+def change(
+    principal: Principal, current_password: str, new_password: str, *, store: Store, context: RequestContext
+) -> None:
+    """Change the password from within a session; every other session and every challenge ends.
+
+    The name's budget is charged before the hash is computed, and given back where the current password was right.
+    One transaction with the epoch, this session and the audit event. Raises StepUpRequired, InvalidCredentials,
+    PasswordRefused (it spends nothing), TooManyAttempts, InvalidToken, Unavailable.
+    """
+    principal.require_fresh(context.now)
+    subscriber, session = principal.subscriber, principal.session
+    charge = store.passwords.charge_name(session.subscriber_hash, context.now)
+    if not password.match(current_password, subscriber.password_hash):
+        event = event_about(subscriber, EventName.PASSWORD_CHANGED, Outcome.FAILURE, context)
+        store.subscribers.record(event)
+        raise InvalidCredentials("The current password is wrong.")
+    store.passwords.give_back(charge, context.now)
+    _refuse_weak(new_password, subscriber, store, context)
+    event = event_about(subscriber, EventName.PASSWORD_CHANGED, Outcome.SUCCESS, context)
+    try:
+        new_hash = password.hash_password(new_password)
+        store.own_account.change_password(session, new_hash, new_epoch(), event, context.now)
+    except Stale as stale:
+        raise InvalidToken from stale
 
 
 def _refuse_weak(new_password: str, subscriber: Subscriber, store: Store, context: RequestContext) -> None:

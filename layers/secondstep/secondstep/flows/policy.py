@@ -3,20 +3,17 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
+from secondstep import picture
 from secondstep.account import Policy
 from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Outcome, account_event
 from secondstep.context import RequestContext
-from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
-from secondstep.shapes import PolicyAnswer, PolicyRequest
+from secondstep.errors import InvalidToken, PreconditionFailed, PreconditionRequired
+from secondstep.shapes import PictureAnswer, PolicyAnswer, PolicyRequest, given_fields
 from secondstep.store import Store
 from secondstep.store.accounts import PolicyChanged, StoredPolicy
 from secondstep.store.administration import ActorRefused
-
-_PNG = b"\x89PNG\r\n\x1a\n"
-_LARGEST_SIDE = 2000
 
 
 def explain(account: str, *, store: Store) -> tuple[PolicyAnswer, str]:
@@ -67,12 +64,14 @@ def replace(
     return _described(actor.account, after), etag(after.version)
 
 
-def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext) -> None:
-    """Store the account's picture: a PNG with sides of at most 2,000 pixels."""
+def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext) -> PictureAnswer:
+    """Store the account's picture in the place of the one before; one transaction with the audit event.
+
+    Raises InvalidRequest (not a whole PNG of at most 2,000 pixels a side), StepUpRequired, InvalidToken.
+    """
     actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
-    if not _is_png(png):
-        raise InvalidRequest("must be a PNG with sides of at most 2000 pixels")
-    detail = {"new": {"logo": f"{len(png)} bytes"}}
+    width, height = picture.size_of(png)
+    detail = {"new": {"logo": f"{width} x {height} pixels, {len(png)} bytes"}}
     event = account_event(
         actor.person, actor.account, EventName.POLICY_CHANGED, Outcome.SUCCESS, context, detail=detail
     )
@@ -80,12 +79,11 @@ def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext
         store.accounts.set_logo(actor.account, png, actor.standing, event)
     except ActorRefused as refused:
         raise InvalidToken from refused
+    return PictureAnswer(size=len(png), width=width, height=height)
 
 
 def _given(wanted: PolicyRequest) -> dict[str, Any]:
-    fields = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-    given = {name: value for name, value in fields.items() if value is not UNSET}
-    plain: dict[str, Any] = msgspec.to_builtins(given)
+    plain: dict[str, Any] = msgspec.to_builtins(given_fields(wanted))
     return plain
 
 
@@ -98,10 +96,3 @@ def _described(account: str, stored: StoredPolicy) -> PolicyAnswer:
     return PolicyAnswer(
         policy=shown, origin={name: "account" if name in stored.decided else "default" for name in names}
     )
-
-
-def _is_png(picture: bytes) -> bool:
-    """Tell whether it begins as a PNG does: signature, then an IHDR chunk whose sides are sensible."""
-    header_is_there = picture.startswith(_PNG) and picture[12:16] == b"IHDR" and len(picture) > 33
-    sides = [int.from_bytes(picture[start : start + 4], "big") for start in (16, 20)]
-    return header_is_there and all(0 < side <= _LARGEST_SIDE for side in sides)

@@ -10,8 +10,8 @@ from secondstep.authenticators import recovery_codes
 from secondstep.challenge import Presented, is_open
 from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid, InvalidCode, InvalidRequest
-from secondstep.issuing import session_answer
-from secondstep.session import PASSWORD_AND_RECOVERY_CODE, SigningKey, start
+from secondstep.issuing import new_session, session_answer
+from secondstep.session import PASSWORD_AND_RECOVERY_CODE, SigningKey
 from secondstep.shapes import SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
@@ -19,6 +19,7 @@ from secondstep.store.charges import RECOVERY_CODES, Charge, Gate, behind_challe
 from secondstep.subscriber import Purpose, Subscriber
 
 _GOOD_HERE = frozenset({Purpose.VERIFY})
+_WANTS_A_CODE = frozenset({Purpose.CONFIRM, Purpose.ADD})
 
 
 def recover(
@@ -46,12 +47,12 @@ def recover(
 
 
 def _for_recovery(presented: Presented, now: int) -> Gate:
-    """Let pass a `verify` challenge; who holds a `confirm` one is told that a code is wanted."""
+    """Let pass a `verify` challenge; who holds a `confirm` or `add` one is told that a code is wanted."""
     gate = behind_challenge(presented, _GOOD_HERE, now)
 
     def refuse(held: Subscriber | None) -> None:
         challenge = held.challenges.get(presented.key) if held else None
-        if held and is_open(challenge, frozenset({Purpose.CONFIRM}), epoch=held.epoch, now=now):
+        if held and is_open(challenge, _WANTS_A_CODE, epoch=held.epoch, now=now):
             raise InvalidRequest("an enrollment is confirmed with a code", field="recovery_code")
         gate.refuse(held)
 
@@ -63,14 +64,7 @@ def _accept(
 ) -> SessionAnswer:
     subscriber = charge.subscriber
     policy = store.accounts.policy(subscriber.account, context.now)
-    refresh, session = start(
-        subscriber,
-        epoch=subscriber.epoch,
-        amr=PASSWORD_AND_RECOVERY_CODE,
-        source=context.source,
-        now=context.now,
-        hours=policy.session_hours,
-    )
+    refresh, session = new_session(subscriber, PASSWORD_AND_RECOVERY_CODE, policy, context)
     left = len(subscriber.recovery_codes) - 1
     event = event_about(subscriber, EventName.RECOVERY_CODE_USED, Outcome.SUCCESS, context, detail={"left": left})
     try:

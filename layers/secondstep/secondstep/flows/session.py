@@ -1,9 +1,10 @@
 """Sessions: refresh with rotation and reuse detection (RFC 9700 section 4.14.2), and log out."""
 
+from secondstep import describing
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.bearer import Principal
 from secondstep.context import RequestContext
-from secondstep.errors import InvalidToken, Unavailable
+from secondstep.errors import InvalidToken, NotFound, Unavailable
 from secondstep.issuing import session_answer
 from secondstep.keys import Keyring
 from secondstep.session import (
@@ -11,13 +12,15 @@ from secondstep.session import (
     PresentedRefreshToken,
     Session,
     hash_refresh_secret,
+    is_sid,
     parse_refresh_token,
     refresh_token,
     successor,
     was_issued_before,
 )
-from secondstep.shapes import SessionAnswer
+from secondstep.shapes import SessionAnswer, SessionLine
 from secondstep.store import Store
+from secondstep.store.ceremonies import Stale
 from secondstep.store.sessions import SessionStale
 from secondstep.subscriber import Subscriber
 
@@ -84,6 +87,40 @@ def _move_on(
         raise InvalidToken
     else:
         raise InvalidToken
+
+
+def sessions(principal: Principal, *, store: Store, context: RequestContext) -> list[SessionLine]:
+    """Return the sessions that live, last used first; the ended ones that still lie there are not among them."""
+    idle_seconds = store.accounts.policy(principal.subscriber.account, context.now).idle_minutes * 60
+    stored = store.sessions.of(principal.session.subscriber_hash)
+    living = [
+        each
+        for each in stored
+        if each.belongs_to(principal.subscriber, context.now) and context.now - each.last_used_at <= idle_seconds
+    ]
+    in_order = sorted(living, key=lambda each: each.last_used_at, reverse=True)
+    return [describing.session(each, current_sid=principal.session.sid) for each in in_order]
+
+
+def end_session(principal: Principal, sid: str, *, store: Store, context: RequestContext) -> None:
+    """End one of the subscriber's sessions, this one or another; recorded in the same transaction.
+
+    Raises NotFound (unknown, ended, or somebody else's), InvalidToken.
+    """
+    if sid == principal.session.sid:
+        log_out(principal, store=store, context=context)
+        return
+    ended = store.sessions.find(principal.session.subscriber_hash, sid) if is_sid(sid) else None
+    if ended is None or not ended.belongs_to(principal.subscriber, context.now):
+        raise NotFound
+    detail = {"sid": sid, "why": "ended"}
+    event = event_about(principal.subscriber, EventName.SESSION_ENDED, Outcome.SUCCESS, context, detail=detail)
+    try:
+        was_there = store.own_account.end_session(principal.session, ended, event, context.now)
+    except Stale as stale:
+        raise InvalidToken from stale
+    if not was_there:
+        raise NotFound
 
 
 def log_out(principal: Principal, *, store: Store, context: RequestContext) -> None:

@@ -4,18 +4,18 @@ from secondstep import challenge as challenges
 from secondstep.account import Policy
 from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import totp
-from secondstep.challenge import Presented
+from secondstep.challenge import Presented, is_open
 from secondstep.context import RequestContext
-from secondstep.errors import ChallengeInvalid, InvalidCode, ServiceError
+from secondstep.errors import ChallengeInvalid, InvalidCode, InvalidToken, ServiceError
 from secondstep.evaluation import Accepted, disabling, evaluate
 from secondstep.explanation import Judged, explain
-from secondstep.issuing import session_answer
+from secondstep.issuing import new_session, session_answer
 from secondstep.keys import SealKey
-from secondstep.session import PASSWORD_AND_CODE, SigningKey, start
+from secondstep.session import PASSWORD_AND_CODE, SigningKey
 from secondstep.shapes import SessionAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
-from secondstep.store.charges import CODES, Charge, behind_challenge
+from secondstep.store.charges import CODES, Charge, Gate, behind_challenge
 from secondstep.subscriber import Purpose, Subscriber
 
 _GOOD_FOR_A_CODE = frozenset({Purpose.VERIFY, Purpose.CONFIRM})
@@ -24,11 +24,25 @@ _GOOD_FOR_A_CODE = frozenset({Purpose.VERIFY, Purpose.CONFIRM})
 def pay_for_code(challenge_token: str, *, store: Store, context: RequestContext) -> tuple[Charge, Presented]:
     """Charge one guess to challenge and subscriber in one conditional write, which also reads what the check needs.
 
-    Raises ChallengeInvalid, AuthenticatorDisabled, TooManyAttempts, Unavailable; then nothing was evaluated.
+    Raises ChallengeInvalid, InvalidToken (an `add` challenge without its session), AuthenticatorDisabled,
+    TooManyAttempts, Unavailable; then nothing was evaluated.
     """
     presented = challenges.parse(challenge_token)
-    gate = behind_challenge(presented, _GOOD_FOR_A_CODE, context.now)
+    gate = _for_a_code(presented, context.now)
     return store.charges.charge(presented.subscriber_hash, gate, CODES, context.now), presented
+
+
+def _for_a_code(presented: Presented, now: int) -> Gate:
+    """Let pass a `verify` or `confirm` challenge; who holds an `add` one is told that its session is wanted."""
+    gate = behind_challenge(presented, _GOOD_FOR_A_CODE, now)
+
+    def refuse(held: Subscriber | None) -> None:
+        challenge = held.challenges.get(presented.key) if held else None
+        if held and is_open(challenge, frozenset({Purpose.ADD}), epoch=held.epoch, now=now):
+            raise InvalidToken
+        gate.refuse(held)
+
+    return gate._replace(refuse=refuse)
 
 
 def purpose_of(charge: Charge, spent: Presented) -> Purpose:
@@ -69,14 +83,7 @@ def _accept(
     context: RequestContext,
 ) -> SessionAnswer:
     subscriber = charge.subscriber
-    refresh, session = start(
-        subscriber,
-        epoch=subscriber.epoch,
-        amr=PASSWORD_AND_CODE,
-        source=context.source,
-        now=context.now,
-        hours=policy.session_hours,
-    )
+    refresh, session = new_session(subscriber, PASSWORD_AND_CODE, policy, context)
     event = _event(subscriber, Outcome.SUCCESS, context, authenticator=accepted.authenticator.id)
     try:
         store.subscribers.accept_code(charge, spent, *accepted, session, event, context.now)

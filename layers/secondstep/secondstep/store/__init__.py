@@ -11,6 +11,7 @@ from secondstep.store.database import Database
 from secondstep.store.directory import Directory
 from secondstep.store.imports import Imports
 from secondstep.store.notices import Notices
+from secondstep.store.own_account import OwnAccount
 from secondstep.store.passwords import PasswordBudgets
 from secondstep.store.sessions import Sessions
 from secondstep.store.signing_keys import SigningKeys
@@ -26,6 +27,7 @@ class Store:
         self.charges = Charges(database)
         self.subscribers = Ceremonies(database)
         self.sessions = Sessions(database)
+        self.own_account = OwnAccount(database)
         self.directory = Directory(database)
         self.accounts = Accounts(database, self.sessions)
         self.administration = Administration(database, self.sessions)

@@ -62,6 +62,7 @@ from secondstep.store.layout import (
     subscriber_item,
     subscriber_key,
     subscriber_record,
+    ticket_map,
 )
 from secondstep.store.layout import (
     RECOVERY_CODES as CODE_SET,
@@ -76,6 +77,7 @@ from secondstep.subscriber import (
     Role,
     Status,
     Subscriber,
+    Ticket,
     new_id,
 )
 from secondstep.throttle import OPEN_CHALLENGES
@@ -201,7 +203,7 @@ class Ceremonies:
         write = Write(subscriber_key(before.subscriber_hash)).require(ITEM_EXISTS, epoch_is(subscriber.epoch))
         write.require(*challenge_is_open(before.key, purposes, now), not_bound())
         write.require(equals(challenge_path(before.key, C_TRIES), after.tries_left))
-        write.require(*_ticket_is_live(after.pending.ticket_hash if after.pending else None, now))
+        write.require(*ticket_is_live(after.pending.ticket_hash if after.pending else None, now))
         write.remove(challenge_path(before.key)).set(challenge_path(after.key), challenge_map(after))
         try:
             self._database.update(write)
@@ -269,7 +271,7 @@ class Ceremonies:
         challenge = charge.subscriber.challenges[spent.key]
         ticket_hash = challenge.pending.ticket_hash if challenge.pending else None
         write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now), not_bound())
-        write.require(*_ticket_is_live(ticket_hash, now))
+        write.require(*ticket_is_live(ticket_hash, now))
         write.set((ENROLLMENT,), Enrollment.BOUND.value).set((EPOCH,), session.epoch)
         write.set(authenticator_path(authenticator.id), authenticator_map(authenticator))
         write.set((CODE_SET,), recovery_codes).set((RUN,), 0).set((LAST_LOGIN_AT,), now)
@@ -281,6 +283,17 @@ class Ceremonies:
         write = _accepting(subscriber).require(equals((ENROLLMENT,), Enrollment.OPEN.value))
         write.set((LAST_LOGIN_AT,), now)
         self._commit(write, self._created(session), self._recorded(event))
+
+    def give_password_ticket(self, subscriber: Subscriber, ticket: Ticket) -> None:
+        """Put a password ticket on the item of who has just proven the password, and has no factor to prove besides.
+
+        One write, of the same value however often the SDK repeats it. It takes the place of a ticket that waits.
+        """
+        write = _accepting(subscriber).require(equals((ENROLLMENT,), Enrollment.OPEN.value))
+        try:
+            self._database.update(write.set((PASSWORD_TICKET,), ticket_map(ticket)))
+        except Refused as refused:
+            raise Stale(_record(refused.item)) from refused
 
     def record_wrong_code(self, spent: Presented, ahead: Ahead | None, *events: Event) -> None:
         """Append the events of a wrong code, together with the future step that it belongs to, if any."""
@@ -335,7 +348,7 @@ def _accepting(subscriber: Subscriber) -> Write:
     return write.require(ITEM_EXISTS, epoch_is(subscriber.epoch), IS_ACTIVE)
 
 
-def _ticket_is_live(ticket_hash: bytes | None, now: int) -> list[Clause]:
+def ticket_is_live(ticket_hash: bytes | None, now: int) -> list[Clause]:
     """The enrollment ticket that was shown still opens the door; without one the door must be `open`."""
     if ticket_hash is None:
         return [equals((ENROLLMENT,), Enrollment.OPEN.value)]

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from secondstep.audit import SHARDS, Event
 from secondstep.aws import Item
-from secondstep.session import Session
 from secondstep.store.database import Database
 from secondstep.store.expression import Clause, Query, Write, begins_with, between, both, equals
 from secondstep.store.layout import (
@@ -18,7 +17,6 @@ from secondstep.store.layout import (
     TAT,
     event_record,
     name_budget_key,
-    session_record,
     subscriber_key,
     subscriber_record,
     summary_key,
@@ -155,13 +153,6 @@ class Directory:
         """Return the events about one name of an account: one Query."""
         about = equals(("pk",), subscriber_key(identity.hash)["pk"])
         return _newest([self._examine(about, period, before, limit, index=None)], limit)
-
-    def sessions(self, subscriber_hash: str) -> list[Session]:
-        """Return the stored sessions of a subscriber, ended ones by epoch included: one Query."""
-        pk = equals(("pk",), subscriber_key(subscriber_hash)["pk"])
-        query = Query(self._database.state, both(pk, begins_with(("sk",), "SESSION#")), limit=200)
-        items, _ = self._database.page(query)
-        return [session_record(item) for item in items]
 
     def _examine(
         self, partition: Clause, period: Period, before: str | None, limit: int, *, index: str | None

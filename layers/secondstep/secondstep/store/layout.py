@@ -67,9 +67,12 @@ def subscriber_key(subscriber_hash: str) -> Item:
     return {"pk": f"SUBSCRIBER#{subscriber_hash}", "sk": "STATE"}
 
 
+SESSION_PREFIX = "SESSION#"
+
+
 def session_key(subscriber_hash: str, sid: str) -> Item:
     """Return the key of a session: beside its subscriber, so that one call reads both."""
-    return {"pk": f"SUBSCRIBER#{subscriber_hash}", "sk": f"SESSION#{sid}"}
+    return {"pk": f"SUBSCRIBER#{subscriber_hash}", "sk": f"{SESSION_PREFIX}{sid}"}
 
 
 def account_key(account: str) -> Item:
@@ -257,7 +260,14 @@ def _challenge(key: str, held: dict[str, Any]) -> Challenge:
 
 def pending_map(it: Pending) -> dict[str, Any]:
     """Return the map of a secret that waits for its first right code."""
-    return {"i": it.authenticator_id, "n": it.name, "c": it.sealed_secret, "m": it.made, "h": it.ticket_hash}
+    return {
+        "i": it.authenticator_id,
+        "n": it.name,
+        "c": it.sealed_secret,
+        "m": it.made,
+        "h": it.ticket_hash,
+        "s": it.sid,
+    }
 
 
 def _pending(held: dict[str, Any]) -> Pending:
@@ -267,6 +277,7 @@ def _pending(held: dict[str, Any]) -> Pending:
         sealed_secret=held["c"],
         made=held["m"],
         ticket_hash=held.get("h"),
+        sid=held.get("s"),
     )
 
 
@@ -312,7 +323,7 @@ def session_record(item: Item) -> Session:
     """Return the record of a session's item."""
     return Session(
         subscriber_hash=item["pk"].removeprefix("SUBSCRIBER#"),
-        sid=item["sk"].removeprefix("SESSION#"),
+        sid=item["sk"].removeprefix(SESSION_PREFIX),
         sub=item[SUB],
         epoch=item[EPOCH],
         current_hash=item[S_CURRENT],

@@ -11,7 +11,7 @@ from secondstep.errors import InvalidToken, Unavailable
 from secondstep.session import REPEAT_SECONDS, Session, Standing
 from secondstep.store.conditions import IS_ADMIN, alive, epoch_is
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Write, above, below, differs, equals
+from secondstep.store.expression import NewItem, Query, Write, above, begins_with, below, both, differs, equals
 from secondstep.store.layout import (
     S_CHARGE,
     S_CURRENT,
@@ -21,6 +21,7 @@ from secondstep.store.layout import (
     S_ROTATED_AT,
     S_ROTATIONS,
     S_USED,
+    SESSION_PREFIX,
     event_item,
     session_key,
     session_record,
@@ -62,6 +63,23 @@ class Sessions:
         records = [subscriber_record(item) if item else None for item in people]
         subject = records[-1] if subject_hash else None
         return Found(session_record(session) if session else None, records[0], subject)
+
+    def of(self, subscriber_hash: str) -> list[Session]:
+        """Return all that is stored of a subscriber's sessions, ended ones too (consistent; TTL keeps them few)."""
+        pk = equals(("pk",), subscriber_key(subscriber_hash)["pk"])
+        key = both(pk, begins_with(("sk",), SESSION_PREFIX))
+        query, found = Query(self._database.state, key, limit=200, consistent=True), list[Session]()
+        while True:
+            items, last = self._database.page(query)
+            found += [session_record(item) for item in items]
+            if last is None:
+                return found
+            query = query._replace(after=last)
+
+    def find(self, subscriber_hash: str, sid: str) -> Session | None:
+        """Return one session as it is now (consistent read), or None."""
+        item = self._database.get(session_key(subscriber_hash, sid))
+        return session_record(item) if item else None
 
     def rotate(self, session: Session, *, successor_hash: bytes, now: int) -> None:
         """One transaction: the successor takes the place of the current refresh token, if nobody else rotated it."""
