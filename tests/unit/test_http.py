@@ -11,11 +11,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from secondstep import errors, http, wiring
 from secondstep.aws import AwsRefused
-from secondstep.contract import Route
+from secondstep.contract import LARGEST_PICTURE, PNG, Route
 from secondstep.errors import ServiceError
 from secondstep.http import App, Call, Tagged
 from secondstep.settings import Settings
-from secondstep.shapes import Nothing, Request
+from secondstep.shapes import Nothing, PictureRequest, Request
 from secondstep.subscriber import canonical_login_name
 from secondstep.wiring import Services
 from tests.unit import refusals
@@ -314,10 +314,41 @@ def test_no_body_needs_no_media_type_and_is_an_empty_object(
     assert wrong(body, headers=headers) == ("", "Object missing required field `text`")
 
 
-@pytest.mark.parametrize("body", ['{"text": "x"}', base64.b64encode(b'{"text": "x"}').decode(), ""])
+@pytest.mark.parametrize("body", ['{"text": "x"}', base64.b64encode(b'{"text": "x"}').decode(), "é"])
 def test_a_body_in_base64_is_not_json(body: str) -> None:
     with pytest.raises(errors.UnsupportedMediaType):
         parsed(body, isBase64Encoded=True)
+
+
+PICTURE = b"\x89PNG" + bytes(32 * 1024 - 4)
+IS_PNG: dict[str, Any] = {"headers": (("Content-Type", "image/png"),), "isBase64Encoded": True}
+
+
+def picture(body: str, **changes: Any) -> bytes:
+    taken = http.parse_body(event(body, **IS_PNG | changes), PictureRequest, media_type=PNG, largest=LARGEST_PICTURE)
+    return taken.png
+
+
+def test_a_picture_comes_in_base64_and_is_its_bytes() -> None:
+    assert picture(base64.b64encode(PICTURE).decode()) == PICTURE
+
+
+@pytest.mark.parametrize("more", [1, 2, 3, 4, 1000])
+def test_a_picture_of_more_than_32_kilobytes_is_too_large(more: int) -> None:
+    with pytest.raises(errors.PayloadTooLarge):
+        picture(base64.b64encode(PICTURE + bytes(more)).decode())
+
+
+@pytest.mark.parametrize("body", ["not base64!", "a", "=", "é"])
+def test_what_only_says_that_it_is_base64_is_refused(body: str) -> None:
+    with pytest.raises(errors.UnsupportedMediaType):
+        picture(body)
+
+
+@pytest.mark.parametrize("changes", [{"isBase64Encoded": False}, {"headers": (("Content-Type", "image/jpeg"),)}])
+def test_a_picture_of_another_kind_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(errors.UnsupportedMediaType):
+        picture(base64.b64encode(PICTURE[:99]).decode(), **changes)
 
 
 def test_a_get_takes_no_body() -> None:
@@ -748,7 +779,7 @@ def test_a_listed_origin_is_echoed_and_never_with_credentials() -> None:
     answer = answered(lambda _: {}, from_origin(ORIGIN))
     assert cors_of(answer) == {
         "Access-Control-Allow-Origin": ORIGIN,
-        "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate",
+        "Access-Control-Expose-Headers": "ETag, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate",
     }
     assert answer.headers["Vary"] == "Origin"
 
@@ -773,9 +804,9 @@ def test_a_preflight_from_a_listed_origin_says_what_is_allowed() -> None:
     assert (answer.status, answer.text) == (204, "")
     assert cors_of(answer) == {
         "Access-Control-Allow-Origin": ORIGIN,
-        "Access-Control-Expose-Headers": "Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate",
+        "Access-Control-Expose-Headers": "ETag, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate",
         "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
         "Access-Control-Max-Age": "600",
     }
 

@@ -7,68 +7,25 @@ from typing import Any, Literal
 
 import msgspec
 
-from secondstep import errors
-from secondstep.shapes import (
-    AddedAnswer,
-    AddRequest,
-    AuthenticatorAnswer,
-    ChangePasswordRequest,
-    ChangeSubscriberRequest,
-    Discovery,
-    EnrollAnswer,
-    EnrollNext,
-    EnrollRequest,
-    EventsAnswer,
-    EventsQuery,
-    HealthAnswer,
-    InviteRequest,
-    Jwks,
-    LoginRequest,
-    LogoutRequest,
-    MeAnswer,
-    Nothing,
-    OwnEventsQuery,
-    PasswordNext,
-    PasswordRequest,
-    PictureAnswer,
-    PictureRequest,
-    PolicyAnswer,
-    PolicyRequest,
-    ProfileRequest,
-    ReasonRequest,
-    RecoveryCodesAnswer,
-    RefreshRequest,
-    RenameRequest,
-    Request,
-    SessionAnswer,
-    SessionLine,
-    StepUpAnswer,
-    StepUpRequest,
-    SubscriberAnswer,
-    SubscribersAnswer,
-    SubscribersQuery,
-    SummaryAnswer,
-    TicketAnswer,
-    VerifyNext,
-    VerifyRequest,
-)
+from secondstep import errors, shapes
 
 JSON, PNG = "application/json", "image/png"
 LARGEST_BODY, LARGEST_PICTURE = 4 * 1024, 32 * 1024
 
 type Refusals = tuple[type[errors.ServiceError], ...]
+type Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 type Bearer = Literal["none", "account_token", "either_token", "admin"]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A route: method and path as API Gateway's resource names them, its function, shapes and refusals."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    method: Method
     path: str
     function: str
     summary: str
-    takes: type[Request] = Nothing
-    query: type[Request] = Nothing  # its parameters, as a struct
+    takes: type[shapes.Request] = shapes.Nothing
+    query: type[shapes.Request] = shapes.Nothing  # its parameters, as a struct
     media_type: str = JSON  # of the body that it takes
     largest_body: int = LARGEST_BODY
     answers: object = None  # a type, or None for 204
@@ -82,6 +39,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 _SHAPE: Refusals = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 EVERYWHERE: Refusals = (errors.NotFound, errors.TooManyAttempts, errors.InternalError, errors.Unavailable)
 _FRESH: Refusals = (errors.InvalidToken, errors.StepUpRequired)
+_OWN_READS: Refusals = (errors.InvalidRequest, errors.InvalidToken)
+_READS: Refusals = (*_OWN_READS, errors.Forbidden)
 _ADMIN: Refusals = (errors.InvalidToken, errors.StepUpRequired, errors.Forbidden)
 
 LOGIN = Route(
@@ -89,8 +48,8 @@ LOGIN = Route(
     path="/login",
     function="login",
     summary="Log in with a password; the answer says what comes next",
-    takes=LoginRequest,
-    answers=VerifyNext | EnrollNext | PasswordNext | SessionAnswer,
+    takes=shapes.LoginRequest,
+    answers=shapes.VerifyNext | shapes.EnrollNext | shapes.PasswordNext | shapes.SessionAnswer,
     refusals=(*_SHAPE, errors.InvalidCredentials, errors.Conflict),
 )
 ENROLL = Route(
@@ -98,8 +57,8 @@ ENROLL = Route(
     path="/enroll",
     function="enroll",
     summary="Get a secret and its QR code to scan",
-    takes=EnrollRequest,
-    answers=EnrollAnswer,
+    takes=shapes.EnrollRequest,
+    answers=shapes.EnrollAnswer,
     refusals=(*_SHAPE, errors.ChallengeInvalid, errors.TicketInvalid, errors.Conflict),
 )
 VERIFY = Route(
@@ -107,9 +66,9 @@ VERIFY = Route(
     path="/verify",
     function="verify",
     summary="Prove the second factor, or confirm an enrollment or a further authenticator",
-    takes=VerifyRequest,
-    answers=SessionAnswer,
-    also_answers=AddedAnswer,
+    takes=shapes.VerifyRequest,
+    answers=shapes.SessionAnswer,
+    also_answers=shapes.AddedAnswer,
     refusals=(
         *_SHAPE,
         errors.InvalidToken,
@@ -125,7 +84,7 @@ PASSWORD = Route(
     path="/password",
     function="password",
     summary="Redeem a password ticket",
-    takes=PasswordRequest,
+    takes=shapes.PasswordRequest,
     status=204,
     refusals=(*_SHAPE, errors.PasswordRefused, errors.TicketInvalid, errors.Conflict),
 )
@@ -134,8 +93,8 @@ REFRESH = Route(
     path="/refresh",
     function="refresh",
     summary="Rotate the refresh token, get new signed tokens",
-    takes=RefreshRequest,
-    answers=SessionAnswer,
+    takes=shapes.RefreshRequest,
+    answers=shapes.SessionAnswer,
     refusals=(*_SHAPE, errors.InvalidToken),
 )
 STEP_UP = Route(
@@ -143,8 +102,8 @@ STEP_UP = Route(
     path="/step-up",
     function="verify",
     summary="Authenticate again within a session",
-    takes=StepUpRequest,
-    answers=StepUpAnswer,
+    takes=shapes.StepUpRequest,
+    answers=shapes.StepUpAnswer,
     bearer="account_token",
     refusals=(
         *_SHAPE,
@@ -159,243 +118,213 @@ ME = Route(
     path="/me",
     function="me",
     summary="Read who the token belongs to: the live check for applications",
-    answers=MeAnswer,
+    answers=shapes.MeAnswer,
     bearer="either_token",
-    refusals=(errors.InvalidRequest, errors.InvalidToken),
+    refusals=_OWN_READS,
 )
 LOGOUT = Route(
     method="POST",
     path="/logout",
     function="me",
     summary="End the session",
-    takes=LogoutRequest,
+    takes=shapes.LogoutRequest,
     status=204,
     bearer="account_token",
     refusals=(*_SHAPE, errors.InvalidToken),
 )
-CHANGE_PROFILE = Route(
-    method="PATCH",
-    path="/me",
-    function="me",
-    summary="Change one's own name, language or address",
-    takes=ProfileRequest,
-    answers=MeAnswer,
-    bearer="account_token",
+
+
+def _own(method: Method, path: str, summary: str, **more: Any) -> Route:
+    """Return a route of a subscriber's own account: it wants the account token of a living session."""
+    described = {"function": "me", "bearer": "account_token", "refusals": (*_SHAPE, errors.InvalidToken)} | more
+    return Route(method=method, path=path, summary=summary, **described)
+
+
+def _admin(method: Method, path: str, summary: str, **more: Any) -> Route:
+    """Return an admin route: it stands behind the authorizer."""
+    described = {"function": "admin", "bearer": "admin", "refusals": (*_SHAPE, *_ADMIN)} | more
+    return Route(method=method, path=path, summary=summary, **described)
+
+
+CHANGE_PROFILE = _own(
+    "PATCH",
+    "/me",
+    "Change one's own name, language or address",
+    takes=shapes.ProfileRequest,
+    answers=shapes.MeAnswer,
     refusals=(*_SHAPE, *_FRESH),
 )
-ADD_AUTHENTICATOR = Route(
-    method="POST",
-    path="/me/authenticators",
+ADD_AUTHENTICATOR = _own(
+    "POST",
+    "/me/authenticators",
+    "Get a secret for a further authenticator",
     function="enroll",
-    summary="Get a secret for a further authenticator",
-    takes=AddRequest,
-    answers=EnrollAnswer,
-    bearer="account_token",
+    takes=shapes.AddRequest,
+    answers=shapes.EnrollAnswer,
     refusals=(*_SHAPE, *_FRESH, errors.TicketInvalid, errors.Conflict),
 )
-RENAME_AUTHENTICATOR = Route(
-    method="PATCH",
-    path="/me/authenticators/{id}",
-    function="me",
-    summary="Rename an authenticator",
-    takes=RenameRequest,
-    answers=AuthenticatorAnswer,
-    bearer="account_token",
-    refusals=(*_SHAPE, errors.InvalidToken),
+RENAME_AUTHENTICATOR = _own(
+    "PATCH",
+    "/me/authenticators/{id}",
+    "Rename an authenticator",
+    takes=shapes.RenameRequest,
+    answers=shapes.AuthenticatorAnswer,
 )
-REMOVE_AUTHENTICATOR = Route(
-    method="DELETE",
-    path="/me/authenticators/{id}",
-    function="me",
-    summary="Remove an authenticator; every other session ends",
+REMOVE_AUTHENTICATOR = _own(
+    "DELETE",
+    "/me/authenticators/{id}",
+    "Remove an authenticator; every other session ends",
     status=204,
-    bearer="account_token",
     refusals=(*_SHAPE, *_FRESH, errors.Conflict),
 )
-RENEW_RECOVERY_CODES = Route(
-    method="POST",
-    path="/me/recovery-codes",
-    function="me",
-    summary="Get a new set of recovery codes; the old one dies",
-    answers=RecoveryCodesAnswer,
-    bearer="account_token",
+RENEW_RECOVERY_CODES = _own(
+    "POST",
+    "/me/recovery-codes",
+    "Get a new set of recovery codes; the old one dies",
+    answers=shapes.RecoveryCodesAnswer,
     refusals=(*_SHAPE, *_FRESH, errors.Conflict),
 )
-CHANGE_PASSWORD = Route(
-    method="POST",
-    path="/me/password",
+CHANGE_PASSWORD = _own(
+    "POST",
+    "/me/password",
+    "Change one's own password; every other session ends",
     function="password",
-    summary="Change one's own password; every other session ends",
-    takes=ChangePasswordRequest,
+    takes=shapes.ChangePasswordRequest,
     status=204,
-    bearer="account_token",
     refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials),
 )
-SESSIONS = Route(
-    method="GET",
-    path="/me/sessions",
-    function="me",
-    summary="List one's own living sessions, last used first",
-    answers=list[SessionLine],
-    bearer="account_token",
-    refusals=(errors.InvalidRequest, errors.InvalidToken),
+SESSIONS = _own(
+    "GET",
+    "/me/sessions",
+    "List one's own living sessions, last used first",
+    answers=list[shapes.SessionLine],
+    refusals=_OWN_READS,
 )
-END_SESSION = Route(
-    method="DELETE",
-    path="/me/sessions/{id}",
-    function="me",
-    summary="End one of one's own sessions",
+END_SESSION = _own(
+    "DELETE",
+    "/me/sessions/{id}",
+    "End one of one's own sessions",
     status=204,
-    bearer="account_token",
-    refusals=(*_SHAPE, errors.InvalidToken),
 )
-OWN_EVENTS = Route(
-    method="GET",
-    path="/me/events",
-    function="me",
-    summary="Read what happened to oneself, newest first",
-    query=OwnEventsQuery,
-    answers=EventsAnswer,
-    bearer="account_token",
-    refusals=(errors.InvalidRequest, errors.InvalidToken),
-)
-INVITE = Route(
-    method="POST",
-    path="/admin/subscribers",
-    function="admin",
-    summary="Invite a subscriber",
-    takes=InviteRequest,
-    answers=TicketAnswer,
-    status=201,
-    bearer="admin",
-    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
-)
-RESET = Route(
-    method="POST",
-    path="/admin/subscribers/{login_name}/reset",
-    function="reset",
-    summary="Reset a subscriber who lost the phone",
-    takes=ReasonRequest,
-    answers=TicketAnswer,
-    bearer="admin",
-    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+OWN_EVENTS = _own(
+    "GET",
+    "/me/events",
+    "Read what happened to oneself, newest first",
+    query=shapes.OwnEventsQuery,
+    answers=shapes.EventsAnswer,
+    refusals=_OWN_READS,
 )
 _SUBSCRIBERS = "/admin/subscribers"
 _ONE = "/admin/subscribers/{login_name}"
 
-LIST_SUBSCRIBERS = Route(
-    method="GET",
-    path=_SUBSCRIBERS,
-    function="admin",
-    summary="List the account's subscribers, in order of login name",
-    query=SubscribersQuery,
-    answers=SubscribersAnswer,
-    bearer="admin",
-    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
-)
-SUMMARY = Route(
-    method="GET",
-    path="/admin/summary",
-    function="admin",
-    summary="Count the account's subscribers by state",
-    answers=SummaryAnswer,
-    bearer="admin",
-    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
-)
-READ_SUBSCRIBER = Route(
-    method="GET",
-    path=_ONE,
-    function="admin",
-    summary="Read one subscriber",
-    answers=SubscriberAnswer,
-    bearer="admin",
-    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
-)
-CHANGE_SUBSCRIBER = Route(
-    method="PATCH",
-    path=_ONE,
-    function="admin",
-    summary="Change a subscriber's status, role or contact data",
-    takes=ChangeSubscriberRequest,
-    answers=SubscriberAnswer,
-    bearer="admin",
+INVITE = _admin(
+    "POST",
+    _SUBSCRIBERS,
+    "Invite a subscriber",
+    takes=shapes.InviteRequest,
+    answers=shapes.TicketAnswer,
+    status=201,
     refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
 )
-DELETE_SUBSCRIBER = Route(
-    method="DELETE",
-    path=_ONE,
-    function="admin",
-    summary="Remove a subscriber and what it holds; the audit stays",
+RESET = _admin(
+    "POST",
+    f"{_ONE}/reset",
+    "Reset a subscriber who lost the phone",
+    function="reset",
+    takes=shapes.ReasonRequest,
+    answers=shapes.TicketAnswer,
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+LIST_SUBSCRIBERS = _admin(
+    "GET",
+    _SUBSCRIBERS,
+    "List the account's subscribers, in order of login name",
+    query=shapes.SubscribersQuery,
+    answers=shapes.SubscribersAnswer,
+    refusals=_READS,
+)
+SUMMARY = _admin(
+    "GET",
+    "/admin/summary",
+    "Count the account's subscribers by state",
+    answers=shapes.SummaryAnswer,
+    refusals=_READS,
+)
+READ_SUBSCRIBER = _admin(
+    "GET",
+    _ONE,
+    "Read one subscriber",
+    answers=shapes.SubscriberAnswer,
+    refusals=_READS,
+)
+CHANGE_SUBSCRIBER = _admin(
+    "PATCH",
+    _ONE,
+    "Change a subscriber's status, role or contact data",
+    takes=shapes.ChangeSubscriberRequest,
+    answers=shapes.SubscriberAnswer,
+    refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
+)
+DELETE_SUBSCRIBER = _admin(
+    "DELETE",
+    _ONE,
+    "Remove a subscriber and what it holds; the audit stays",
     status=204,
-    bearer="admin",
     refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
 )
-RESET_PASSWORD = Route(
-    method="POST",
-    path=f"{_ONE}/password-reset",
-    function="admin",
-    summary="Give a ticket for a new password; the authenticators stay",
-    takes=ReasonRequest,
-    answers=TicketAnswer,
-    bearer="admin",
+RESET_PASSWORD = _admin(
+    "POST",
+    f"{_ONE}/password-reset",
+    "Give a ticket for a new password; the authenticators stay",
+    takes=shapes.ReasonRequest,
+    answers=shapes.TicketAnswer,
     refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
 )
-UNLOCK = Route(
-    method="POST",
-    path=f"{_ONE}/unlock",
-    function="admin",
-    summary="Clear a subscriber's budgets and set a disabled authenticator active again",
-    answers=SubscriberAnswer,
-    bearer="admin",
+UNLOCK = _admin(
+    "POST",
+    f"{_ONE}/unlock",
+    "Clear a subscriber's budgets and set a disabled authenticator active again",
+    answers=shapes.SubscriberAnswer,
     refusals=(*_SHAPE, *_ADMIN, errors.Conflict),
 )
-READ_POLICY = Route(
-    method="GET",
-    path="/admin/policy",
-    function="admin",
-    summary="Read the account's policy, and where each value comes from",
-    answers=PolicyAnswer,
-    bearer="admin",
-    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+READ_POLICY = _admin(
+    "GET",
+    "/admin/policy",
+    "Read the account's policy, and where each value comes from",
+    answers=shapes.PolicyAnswer,
+    refusals=_READS,
 )
-REPLACE_POLICY = Route(
-    method="PUT",
-    path="/admin/policy",
-    function="admin",
-    summary="Replace the account's policy; a missing field returns to its default",
-    takes=PolicyRequest,
-    answers=PolicyAnswer,
-    bearer="admin",
+REPLACE_POLICY = _admin(
+    "PUT",
+    "/admin/policy",
+    "Replace the account's policy; a missing field returns to its default",
+    takes=shapes.PolicyRequest,
+    answers=shapes.PolicyAnswer,
     refusals=(*_SHAPE, *_ADMIN, errors.PreconditionFailed, errors.PreconditionRequired),
 )
-SET_LOGO = Route(
-    method="PUT",
-    path="/admin/policy/logo",
-    function="admin",
-    summary="Set the account's picture: a PNG of at most 32 KB",
-    takes=PictureRequest,
+SET_LOGO = _admin(
+    "PUT",
+    "/admin/policy/logo",
+    "Set the account's picture: a PNG of at most 32 KB",
+    takes=shapes.PictureRequest,
     media_type=PNG,
     largest_body=LARGEST_PICTURE,
-    answers=PictureAnswer,
-    bearer="admin",
-    refusals=(*_SHAPE, *_ADMIN),
+    answers=shapes.PictureAnswer,
 )
-AUDIT = Route(
-    method="GET",
-    path="/admin/audit",
-    function="admin",
-    summary="Read the account's audit events, newest first",
-    query=EventsQuery,
-    answers=EventsAnswer,
-    bearer="admin",
-    refusals=(errors.InvalidRequest, errors.InvalidToken, errors.Forbidden),
+AUDIT = _admin(
+    "GET",
+    "/admin/audit",
+    "Read the account's audit events, newest first",
+    query=shapes.EventsQuery,
+    answers=shapes.EventsAnswer,
+    refusals=_READS,
 )
 JWKS = Route(
     method="GET",
     path="/.well-known/jwks.json",
     function="published",
     summary="The keys that verify our tokens",
-    answers=Jwks,
+    answers=shapes.Jwks,
     refusals=(errors.InvalidRequest,),
     cached_seconds=3600,
 )
@@ -404,7 +333,7 @@ DISCOVERY = Route(
     path="/.well-known/openid-configuration",
     function="published",
     summary="The discovery document",
-    answers=Discovery,
+    answers=shapes.Discovery,
     refusals=(errors.InvalidRequest,),
     cached_seconds=3600,
 )
@@ -421,7 +350,7 @@ HEALTH = Route(
     path="/health",
     function="published",
     summary="Whether the service answers; makes no call to AWS",
-    answers=HealthAnswer,
+    answers=shapes.HealthAnswer,
     refusals=(errors.InvalidRequest,),
 )
 
