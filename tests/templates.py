@@ -113,8 +113,23 @@ def role_of(function: str) -> Policy:
 @cache
 def key_policy(key: str) -> Policy:
     """Return what a key's own policy allows; its resource `*` is the key."""
+    return Policy(_statement(each)._replace(resources=(key,)) for each in key_statements(key))
+
+
+def key_statements(key: str, given: Template | None = None) -> list[dict[str, Json]]:
+    """Return the statements of a key's own policy, without those whose condition does not hold."""
+    decides = given or template()
     policy = resources("AWS::KMS::Key")[key]["Properties"]["KeyPolicy"]
-    return Policy(_statement(each)._replace(resources=(key,)) for each in policy["Statement"])
+    return [said for each in policy["Statement"] for said in _decided(each, decides)]
+
+
+def _decided(statement: dict[str, Json], decides: Template) -> list[dict[str, Json]]:
+    """Return what stands where a statement depends on a condition; nothing for `AWS::NoValue`."""
+    if "Fn::If" not in statement:
+        return [statement]
+    name, then, otherwise = statement["Fn::If"]
+    stands = then if decides.condition(name) else otherwise
+    return [] if stands == {"Ref": "AWS::NoValue"} else [stands]
 
 
 def questions(call: Called, logical_ids: Mapping[str, str]) -> Iterator[Asked]:
@@ -131,7 +146,8 @@ def questions(call: Called, logical_ids: Mapping[str, str]) -> Iterator[Asked]:
             ((kind, one),) = part.items()
             yield _on_table(_PARTS[kind], logical_ids[one["TableName"]], _partition(one))
     elif call.operation == "query":
-        yield _on_table("dynamodb:Query", logical_ids[request["TableName"]], _queried(request))
+        index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+        yield _on_table("dynamodb:Query", logical_ids[request["TableName"]] + index, _queried(request))
     else:
         yield _on_table(_ACTIONS[call.operation], logical_ids[request["TableName"]], _partition(request))
 
@@ -169,7 +185,12 @@ def _listed(value: Json) -> list[Json]:
 
 
 def _logical_id(value: Json) -> str:
-    """Return the logical id of a resource; a table's stream is `AuditTable.StreamArn`, what is no resource its ARN."""
+    """Return the logical id of a resource; a table's stream is `AuditTable.StreamArn`, what is no resource its ARN.
+
+    A table's index is the table's id and the path below it.
+    """
+    if isinstance(value, dict) and ".Arn}/index/" in str(value.get("Fn::Sub")):
+        return str(value["Fn::Sub"]).removeprefix("${").replace(".Arn}", "")
     if isinstance(value, dict) and "Fn::GetAtt" in value:
         name, attribute = value["Fn::GetAtt"]
         return str(name if attribute == "Arn" else f"{name}.{attribute}")

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cfnlint.api import ManualArgs, lint
@@ -17,7 +18,7 @@ from local.template import ACCOUNT, STACK, TEMPLATE, Template
 from secondstep import errors
 from secondstep.http import SECURITY_HEADERS, issuer
 from secondstep.settings import Settings
-from secondstep.subscriber import Enrollment
+from secondstep.subscriber import Enrollment, new_id
 from tests import templates
 from tests.outside import Outside
 from tests.service import PASSWORD, Person, Service, secret_of
@@ -44,11 +45,13 @@ TABLES = ("StateTable", "AuditTable")
 KEYS = ("SealKey", "SigningSealKey", "TableKey")
 # What the two functions behind the audit reach besides; tests/test_notify_template.py says which right of it.
 _IDENTITY = "arn:aws:ses:eu-west-1:123456789012:identity/"
+INDEXES = ("StateTable/index/by_account", "AuditTable/index/by_account")
 ELSEWHERE = {
+    "AdminFunction": INDEXES,
     "NotifyFunction": ("AuditTable.StreamArn", "EventBus", "UndeliveredQueue"),
     "MailFunction": ("UndeliveredQueue", f"{_IDENTITY}{templates.NOTICE_FROM}", f"{_IDENTITY}example.test"),
 }
-BEHIND_THE_AUDIT = set(ELSEWHERE)
+BEHIND_THE_AUDIT = {"NotifyFunction", "MailFunction"}
 WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
 USES = {"kms:Encrypt", "kms:Decrypt"}
 
@@ -145,11 +148,10 @@ def test_there_is_exactly_one_stage_and_it_is_called_live() -> None:
     assert "StageName" not in deployment["Properties"]
 
 
-def test_the_api_is_one_regional_rest_api_without_binary_bodies() -> None:
+def test_the_api_is_one_regional_rest_api_and_only_pictures_are_binary() -> None:
     [api] = resources("AWS::ApiGateway::RestApi").values()
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert "BinaryMediaTypes" not in api["Properties"]
-    assert "x-amazon-apigateway-binary-media-types" not in templates.body()
+    assert api["Properties"]["BinaryMediaTypes"] == ["image~1png"]  # CloudFormation wants the slash so
     assert not resources("AWS::ApiGatewayV2::Api")
 
 
@@ -497,9 +499,16 @@ def test_published_reads_signing_keys_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_nobody_queries_anything_but_signing_keys(function: str) -> None:
+def test_nobody_queries_more_than_signing_keys_and_me_the_sessions(function: str) -> None:
     for partition in ("SUBSCRIBER#0", "ACCOUNT#acme", "BUDGET#0", "acme"):
-        assert not role_of(function).allows(ask("Query", "StateTable", partition))
+        is_own_sessions = (function, partition) == ("MeFunction", "SUBSCRIBER#0")
+        assert role_of(function).allows(ask("Query", "StateTable", partition)) is is_own_sessions
+
+
+def test_admin_alone_reads_the_indexes() -> None:
+    for index in INDEXES:
+        assert users(index, "dynamodb:Query") == {"AdminFunction"}
+        assert role_of("AdminFunction").on(index) == {"dynamodb:Query"}
 
 
 def test_a_mixed_request_is_refused_as_a_whole() -> None:
@@ -526,14 +535,17 @@ def test_enroll_changes_subscribers_only() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_function_writes_an_accounts_policy(function: str) -> None:
+def test_admin_alone_changes_an_accounts_policy_and_nobody_removes_one(function: str) -> None:
     for action in ("PutItem", "UpdateItem", "DeleteItem"):
-        assert not role_of(function).allows(ask(action, "StateTable", "ACCOUNT#acme"))
+        may = (function, action) == ("AdminFunction", "UpdateItem")
+        assert role_of(function).allows(ask(action, "StateTable", "ACCOUNT#acme")) is may
 
 
-def test_reset_and_admin_delete_nothing() -> None:
-    for function in ("ResetFunction", "AdminFunction"):
-        assert "dynamodb:DeleteItem" not in role_of(function).on("StateTable")
+def test_reset_deletes_nothing_and_admin_subscribers_only() -> None:
+    assert "dynamodb:DeleteItem" not in role_of("ResetFunction").on("StateTable")
+    for partition in ("SUBSCRIBER#0", "ACCOUNT#acme", "BUDGET#0", "SIGNING_KEY"):
+        may = partition == "SUBSCRIBER#0"
+        assert role_of("AdminFunction").allows(ask("DeleteItem", "StateTable", partition)) is may
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -570,12 +582,13 @@ def test_the_roles_allow_what_the_functions_do_and_nothing_else(
     walk.refused(enrolled)
     walk.own_routes(enrolled, tokens)
     walk.lose_sessions(service.bound_person("careless"))
+    walk.own_account(service.bound_person("owner", authenticators=2))
     walk.admin_routes(admin, enrolled)
     walk.without_second_factor(service.person("newcomer"))
     walk.rotations()
     walk.notices(service.bound_person("told@example.test"))
     for function in FUNCTIONS:
-        for resource in (*TABLES, "SealKey", "SigningSealKey"):
+        for resource in (*TABLES, *INDEXES, "SealKey", "SigningSealKey"):
             assert role_of(function).on(resource) == walk.used(function, resource), (function, resource)
 
 
@@ -600,14 +613,15 @@ class Walk:
         """Return the actions that a function needed on a table or key."""
         return {action for user, on, action in self._used if (user, on) == (function, resource)}
 
-    def send(self, method: str, path: str, expected: int, body: object = None, **how: str) -> dict[str, templates.Json]:
+    def send(self, method: str, path: str, expected: int, body: object = None, **how: Any) -> dict[str, templates.Json]:
         """Send a request as to a new environment, and hold its calls against the roles of the functions behind it."""
         vars(self.service.services.keyring).update(_keys=[], _read_at=None, _opened=None)
         self.service.services.store.accounts._policies.clear()
         self.service.recorder.clear()
-        reply = self.service.call(method, path, body, **how)  # type: ignore[arg-type]
+        reply = self.service.call(method, path, body, **how)
         assert reply.status == expected, reply.body
-        resource = re.sub(r"(?<=subscribers/)[^/]+", "{login_name}", path)
+        resource = re.sub(r"(?<=subscribers/)[^/]+", "{login_name}", path.partition("?")[0])
+        resource = re.sub(r"/(authenticators|sessions)/[^/]+", r"/\1/{id}", resource)
         [route] = [each for each in ROUTES if (each.method, each.resource) == (method, resource)]
         self._hold_against_roles(*[route.function, *([route.authorizer.function] if route.authorizer else [])])
         return reply.body
@@ -653,6 +667,27 @@ class Walk:
         for path in ("/.well-known/jwks.json", "/.well-known/openid-configuration", "/openapi.json", "/health"):
             self.send("GET", path, 200)
 
+    def own_account(self, person: Person) -> None:
+        """Change all that a subscriber may change of itself."""
+        other = self.log_in(person)["account_token"]
+        self.service.clock.advance(30)
+        token = self.log_in(person)["account_token"]
+        self.send("PATCH", "/me", 200, {"display_name": "Owner"}, token=token)
+        held = self.service.record(person).last_used_first()
+        self.send("PATCH", f"/me/authenticators/{held[0].id}", 200, {"name": "Phone"}, token=token)
+        self.send("DELETE", f"/me/authenticators/{held[1].id}", 204, token=token)
+        begun = self.send("POST", "/me/authenticators", 200, {"name": "Tablet"}, token=token)
+        code = self.service.code_of(secret_of(begun["secret"]))
+        self.send("POST", "/verify", 200, {"challenge": begun["challenge"], "code": code}, token=token)
+        self.send("POST", "/me/recovery-codes", 200, token=token)
+        wrong = {"current_password": "wrong", "new_password": "quite another long phrase"}
+        self.send("POST", "/me/password", 401, wrong, token=token)
+        self.send("POST", "/me/password", 204, wrong | {"current_password": PASSWORD}, token=token)
+        self.send("GET", "/me", 401, token=other)
+        self.send("GET", "/me/sessions", 200, token=token)
+        self.send("DELETE", f"/me/sessions/{new_id()}", 404, token=token)
+        self.send("GET", "/me/events", 200, token=token)
+
     def lose_sessions(self, person: Person) -> None:
         """End one session by wrong codes at the step-up, another by a refresh token that is used too late again."""
         token = self.log_in(person)["account_token"]
@@ -670,10 +705,23 @@ class Walk:
         self.send("POST", "/admin/subscribers", 201, new, token=token)
         again = self.send("POST", "/admin/subscribers", 201, new, token=token)
         self.send("POST", "/admin/subscribers", 409, {"login_name": subject.login_name, "role": "agent"}, token=token)
-        self.send("POST", f"/admin/subscribers/{subject.login_name}/reset", 200, {"reason": "lost"}, token=token)
+        one = f"/admin/subscribers/{subject.login_name}"
+        self.send("POST", f"{one}/reset", 200, {"reason": "lost"}, token=token)
+        self.send("POST", f"{one}/password-reset", 200, {"reason": "forgotten"}, token=token)
+        self.send("POST", f"{one}/unlock", 200, token=token)
+        self.send("PATCH", one, 200, {"status": "disabled"}, token=token)
+        self.send("GET", one, 200, token=token)
+        self.send("DELETE", one, 204, token=token)
+        self.reads_of_an_admin(token)
+        self.send("PUT", "/admin/policy", 200, {}, token=token, headers={"If-Match": "*"})
         named = {"account": subject.identity.account, "login_name": "new"}
         chosen = {"ticket": again["ticket"], "new_password": "quite another long phrase"}
         self.send("POST", "/password", 204, named | chosen)
+
+    def reads_of_an_admin(self, token: str) -> None:
+        for path in ("/admin/subscribers", "/admin/summary", "/admin/policy", "/admin/audit"):
+            self.send("GET", path, 200, token=token)
+        self.send("GET", "/admin/audit?login_name=enrolled", 200, token=token)
 
     def without_second_factor(self, person: Person) -> None:
         """Log in and step up by password alone, where the policy asks for no more."""
@@ -753,7 +801,7 @@ def test_the_table_keys_policy_allows_its_use_through_dynamodb_only() -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_policy_names_this_account_only(key: str) -> None:
-    for statement in resources("AWS::KMS::Key")[key]["Properties"]["KeyPolicy"]["Statement"]:
+    for statement in templates.key_statements(key):
         principal = templates.template().resolve(statement["Principal"])
         assert principal == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
 
