@@ -1,6 +1,7 @@
 """Runs the local service on its two ports until it is told to end."""
 
 import logging
+import shlex
 import signal
 import socket
 import tempfile
@@ -170,8 +171,21 @@ def _told(asked: Options, service: "LocalService", certificate: tuple[Path, Path
         f"AWS_SECRET_ACCESS_KEY=testing\n"
         f"  next code      curl{trusting} {asked.url}/_local/clock -d '{{\"advance_seconds\":30}}'; "
         f"back to the start: curl{trusting} -X POST {asked.url}/_local/reset\n"
+        f"{_exports(asked, certificate)}"
         f"Ready at {asked.url}; go on with: curl{trusting} {asked.url}/login "
         f"-H 'Content-Type: application/json' -d '{login}' (Ctrl-C ends it, and all is forgotten)"
+    )
+
+
+def _exports(asked: Options, certificate: tuple[Path, Path] | None) -> str:
+    """Return the lines that let curl and Python in another terminal find the service and trust its certificate."""
+    if certificate is None:
+        return ""
+    path = shlex.quote(str(certificate[0]))
+    return (
+        "For the commands of README.md, after its first words:\n"
+        f"export BASE={asked.url}\n"
+        f"export CURL_CA_BUNDLE={path} SSL_CERT_FILE={path}\n"
     )
 
 

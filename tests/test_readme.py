@@ -8,8 +8,11 @@ import pytest
 from secondstep import audit, contract, errors
 from secondstep.store import layout
 from tests.readme import README, ROOT, blocks, rows
+from tests.test_architecture import RANKS
 
 API = ROOT / "docs" / "api.md"
+THREATS = ROOT / "docs" / "threat-model.md"
+REQUEST_WALK = ROOT / "docs" / "request-walk.md"
 DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 ROUTES = {f"{route.method} {route.path}" for route in contract.ROUTES}
 
@@ -82,6 +85,23 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
     for path, name in re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", text):
         assert (ROOT / path).is_file(), path
         assert not name or f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("document", [README, THREATS], ids=_by_name)
+def test_a_claim_rests_on_tests_that_have_a_name_and_never_on_a_folder(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", document.read_text("utf-8"))
+    assert not {link for link in links if "tests/" in link and (document.parent / link).is_dir()}
+
+
+def test_the_threat_model_speaks_of_every_attack_of_the_catalogue() -> None:
+    section = THREATS.read_text("utf-8").partition("## The attack list")[2].partition("\n## ")[0]
+    assert set(re.findall(r"\bA\d\d\b", section)) == {f"A{number:02}" for number in range(1, 54)}
+
+
+def test_the_request_walk_lists_the_rooms_from_the_top_down() -> None:
+    section = REQUEST_WALK.read_text("utf-8").partition("## The rooms")[2]
+    table = [re.findall(r"`(\w+)`", cell) for cell in re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)]
+    assert [set(row) for row in table] == list(reversed(RANKS))
 
 
 def test_every_event_file_that_is_named_exists() -> None:

@@ -1,4 +1,4 @@
-"""The README's walks, pasted into a shell against `python -m local`; only the ports differ from what a reader types."""
+"""The README's walks, pasted into a shell against `python -m local`, on a port that `PORT` names as for a reader."""
 
 import ast
 import json
@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import jwt
 import pytest
@@ -36,17 +38,29 @@ def _two_free_ports() -> int:
 
 
 class Shell:
-    """A reader's terminal beside a running local cloud."""
+    """A reader's terminal beside a running local cloud; `told` is what that has printed."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, told: str) -> None:
         self.base = f"http://127.0.0.1:{port}"
-        self._aws = f"http://127.0.0.1:{port + 1}"
+        self.told = told
+        self._port = port
+
+    def type(self, script: str) -> "subprocess.CompletedProcess[str]":
+        """Type a script, in a terminal that knows the port."""
+        environment = os.environ | {"PORT": str(self._port)}
+        return subprocess.run(  # noqa: S603
+            ["bash", "-c", script],  # noqa: S607
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def paste(self, *walks: str, before: str = "", after: str = "") -> list[str]:
         """Paste walks one after the other and return the lines that were shown."""
-        script = before + walk(*walks) + after
-        script = script.replace("http://127.0.0.1:3000", self.base).replace("http://127.0.0.1:3001", self._aws)
-        ran = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603, S607
+        ran = self.type(before + walk(*walks) + after)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert not ran.stderr, ran.stderr
         return ran.stdout.splitlines()
@@ -58,30 +72,37 @@ class Shell:
         return found
 
 
-@pytest.fixture(scope="module")
-def _running() -> Iterator[Shell]:
+@contextmanager
+def _local(console: Path, **settings: str) -> Iterator[Shell]:
+    """Run `python -m local` and yield a terminal beside it; what it prints is written to `console`."""
     port = _two_free_ports()
-    environment = os.environ | {"PORT": str(port)}
+    environment = os.environ | {"PORT": str(port)} | settings
     command = [sys.executable, "-m", "local"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as local:  # noqa: S603
-        shell = Shell(port)
+    with (
+        console.open("w") as written,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written) as local,  # noqa: S603
+    ):
         try:
-            _wait_for(shell, local)
-            yield shell
+            yield Shell(port, _told_when_ready(console, local))
         finally:
             local.terminate()
             local.wait(timeout=20)
 
 
-def _wait_for(shell: Shell, local: "subprocess.Popen[bytes]") -> None:
+def _told_when_ready(console: Path, local: "subprocess.Popen[bytes]") -> str:
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until and local.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{shell.base}/health", timeout=5):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.05)
+        told = console.read_text("utf-8")
+        if "\nReady at" in told:
+            return told
+        time.sleep(0.05)
     pytest.fail("the local cloud did not start")
+
+
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    with _local(tmp_path_factory.mktemp("local") / "console") as shell:
+        yield shell
 
 
 @pytest.fixture
@@ -93,7 +114,7 @@ def shell(_running: Shell) -> Shell:
 
 
 def test_the_walk_from_a_password_ends_in_a_token_that_pyjwt_verifies(shell: Shell) -> None:
-    shown = shell.paste("words", "login", "code", "token", "me")
+    shown = shell.paste("words", "begin-again", "login", "code", "token", "me")
     assert shown[0].startswith("otpauth://totp/Acme%20Support:agent?secret=")
     claims = ast.literal_eval(shown[-2])
     assert (claims["iss"], claims["aud"], claims["login_name"]) == (shell.base, "acme", "agent")
@@ -126,5 +147,30 @@ def test_the_walk_of_the_first_account_ends_in_an_invitation_by_its_admin(shell:
 
 
 def test_moving_the_clock_takes_the_place_of_waiting_for_the_next_code(shell: Shell) -> None:
-    shown = shell.paste("words", "login", "code", "clock")
+    shown = shell.paste("words", "login", "code", "clock", "clock")
     assert re.fullmatch(r"[0-9a-f]{32}\.[\w-]{16}\.[\w-]{43}", shown[-1])
+
+
+def test_a_walk_that_is_typed_again_shows_the_answer_that_stopped_it_and_leaves_the_shell_open(shell: Shell) -> None:
+    ran = shell.type(walk("words", "login", "code", "login") + "echo still here\n")
+    assert ran.stdout.splitlines()[-1] == "still here"
+    assert ran.stderr.splitlines()[0].startswith('no secret in this answer: {"type":"urn:secondstep:problem:')
+    assert '"code":"challenge_invalid"' in ran.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "not JSON", "[]", '"text"', "null", '{"other": 1}'])
+def test_a_field_that_is_not_there_is_a_failure_that_shows_the_answer(shell: Shell, answer: str) -> None:
+    ran = shell.type(walk("words") + f"field challenge <<< '{answer}'\n")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == f"no challenge in this answer: {answer}\n\n"
+
+
+def test_over_tls_the_walks_need_the_two_lines_that_the_local_cloud_prints(tmp_path: Path) -> None:
+    with _local(tmp_path / "console", TLS="1") as shell:
+        lines = [line for line in shell.told.splitlines() if line.startswith("export ")]
+        trusting = walk("words") + "\n".join(lines) + "\n"
+        shown = shell.paste("begin-again", "login", "code", "token", "me", "account", before=trusting)
+    assert len(lines) == 2
+    claims = next(ast.literal_eval(line) for line in shown if line.startswith("{'"))
+    assert claims["iss"] == shell.base.replace("http:", "https:")
+    assert _TICKET.search("\n".join(shown))
