@@ -93,8 +93,8 @@ MUTATIONS = (
     Mutation(
         "a corrupt policy asks for no factor",
         f"{PACKAGE}/store/accounts.py",
-        "return Policy()  # fail",
-        "return Policy(mfa_required=False)  # fail",
+        "else Policy()  # fail",
+        "else Policy(mfa_required=False)  # fail",
     ),
     Mutation(
         "leave expiry to TTL",
@@ -146,8 +146,8 @@ MUTATIONS = (
     Mutation(
         "the actor is not checked in the admin's transaction",
         f"{PACKAGE}/store/administration.py",
-        "self._database.commit(change, *checks, self._recorded(event))",
-        "self._database.commit(change, self._recorded(event))",
+        "self._database.commit(change, *self._still_may(actor), self._recorded(event), *more)",
+        "self._database.commit(change, self._recorded(event), *more)",
     ),
     Mutation(
         "an application's token opens this service",
@@ -201,8 +201,91 @@ MUTATIONS = (
     Mutation(
         "anybody resets themselves",
         f"{PACKAGE}/flows/reset.py",
-        "if actor.subject.sub == actor.person.sub:",
+        "if actor.is_oneself(actor.subject.sub):",
         "if False:",
+    ),
+    Mutation(
+        "an admin disables or deletes themselves",
+        f"{PACKAGE}/flows/administration.py",
+        "if actor.is_oneself(subject.sub):",
+        "if False:",
+    ),
+    Mutation(
+        "the operator removes the last admin",
+        f"{PACKAGE}/flows/administration.py",
+        "    if remaining is None:\n",
+        "    if remaining is None and False:\n",
+    ),
+    Mutation(
+        "two operators remove the last two admins",
+        f"{PACKAGE}/store/administration.py",
+        "return [self._database.checked(_remains_admin(actor.remaining_admin))] if actor.remaining_admin else []",
+        "return []",
+    ),
+    Mutation(
+        "a policy is overwritten whoever changed it meanwhile",
+        f"{PACKAGE}/store/accounts.py",
+        "write = Write(account_key(account)).require(is_as_read)",
+        "write = Write(account_key(account))",
+    ),
+    Mutation(
+        "a cursor leads into another list",
+        f"{PACKAGE}/cursor.py",
+        "if (whose, which) == (self.caller, self.name):",
+        "if True:",
+    ),
+    Mutation(
+        "stale proof is fresh",
+        f"{PACKAGE}/bearer.py",
+        "is_old = now - self.claims.auth_time > FRESH_SECONDS",
+        "is_old = False",
+    ),
+    Mutation(
+        "the password alone is fresh proof beside a bound factor",
+        f"{PACKAGE}/bearer.py",
+        'lacks_factor = self.subscriber.is_bound and "mfa" not in self.claims.amr',
+        "lacks_factor = False",
+    ),
+    Mutation(
+        "another session finishes what one began",
+        f"{PACKAGE}/flows/addition.py",
+        "return is_own and pending is not None and pending.sid == principal.session.sid",
+        "return is_own and pending is not None",
+    ),
+    Mutation(
+        "an ended session still changes its owner",
+        f"{PACKAGE}/store/own_account.py",
+        "parts = [self._database.changed(write), self._database.changed(of_session), self._recorded(event)]",
+        "parts = [self._database.changed(write), self._recorded(event)]",
+    ),
+    Mutation(
+        "more authenticators than the account allows",
+        f"{PACKAGE}/store/own_account.py",
+        "fewer_than((AUTHENTICATORS,), most))",
+        "fewer_than((AUTHENTICATORS,), 99))",
+    ),
+    Mutation(
+        "the last authenticator goes while another one comes",
+        f"{PACKAGE}/store/own_account.py",
+        ", fewer_than((AUTHENTICATORS,), 2))",
+        ")",
+    ),
+    Mutation(
+        "other sessions outlive a removed authenticator",
+        f"{PACKAGE}/store/own_account.py",
+        "write.remove(authenticator_path(authenticator_id)).set((EPOCH,), epoch).set((CHALLENGES,), {})\n"
+        "        self._commit(write, _stamped(session, epoch, now), event)",
+        "write.remove(authenticator_path(authenticator_id))\n"
+        "        self._commit(write, _still_there(session, now), event)",
+    ),
+    Mutation(
+        "a right current password need not be paid for",
+        f"{PACKAGE}/flows/password.py",
+        "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
+        "    if not password.match(current_password, subscriber.password_hash):\n",
+        "    is_right = password.match(current_password, subscriber.password_hash)\n"
+        "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
+        "    if not is_right:\n",
     ),
 )
 

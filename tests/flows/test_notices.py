@@ -109,7 +109,13 @@ def test_a_recovery_code_is_told(service: Service, outside: Outside, told: Perso
 
 @pytest.mark.parametrize(
     "notice",
-    [Notice.AUTHENTICATOR_ADDED, Notice.AUTHENTICATOR_REMOVED, Notice.PASSWORD_SET, Notice.PASSWORD_CHANGED],
+    [
+        Notice.AUTHENTICATOR_ADDED,
+        Notice.AUTHENTICATOR_REMOVED,
+        Notice.RECOVERY_CODES_RENEWED,
+        Notice.PASSWORD_SET,
+        Notice.PASSWORD_CHANGED,
+    ],
 )
 def test_a_change_of_factor_or_password_is_told(
     service: Service, outside: Outside, told: Person, notice: Notice

@@ -20,6 +20,7 @@ class Notice(StrEnum):
     AUTHENTICATOR_REMOVED = "authenticator_removed"
     RESET = "reset"
     RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
     PASSWORD_SET = "password_set"  # noqa: S105
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     EMAIL_CHANGED = "email_changed"
@@ -36,6 +37,7 @@ _CHANGES = {
         Notice.AUTHENTICATOR_REMOVED,
         Notice.RESET,
         Notice.RECOVERY_CODE_USED,
+        Notice.RECOVERY_CODES_RENEWED,
         Notice.PASSWORD_SET,
         Notice.PASSWORD_CHANGED,
     )
