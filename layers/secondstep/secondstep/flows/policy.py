@@ -22,12 +22,12 @@ def explain(account: str, *, store: Store) -> tuple[PolicyAnswer, str]:
     return _described(account, stored), etag(stored.version)
 
 
-def etag(version: int | None) -> str:
+def etag(version: int) -> str:
     """Return the entity tag of a version (RFC 9110 section 8.8.3)."""
-    return f'"v{version or 0}"'
+    return f'"v{version}"'
 
 
-def _matches(if_match: str, version: int | None) -> bool:
+def _matches(if_match: str, version: int) -> bool:
     """Tell whether `If-Match` names this version, or any (RFC 9110 section 13.1.1)."""
     named = [each.strip() for each in if_match.split(",")]
     return "*" in named or etag(version) in named

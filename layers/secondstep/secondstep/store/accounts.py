@@ -19,10 +19,15 @@ _POLICY, _VERSION, _PICTURE = "policy", "version", "png"
 
 
 class StoredPolicy(NamedTuple):
-    """The fields that the account has decided, as they are stored, and their version (None: never stored)."""
+    """The fields that the account has decided, and the version as it is stored (None: never)."""
 
     fields: dict[str, Any]
-    version: int | None
+    stored_version: object
+
+    @property
+    def version(self) -> int:
+        """Return the version; 0 for none, or for what a slip at the console left in its place."""
+        return self.stored_version if type(self.stored_version) is int else 0
 
     @property
     def in_force(self) -> Policy:
@@ -70,8 +75,8 @@ class Accounts:
 
         An item that was lost (a bad restore, a slip at the console) is made again: it is nobody's to keep broken.
         """
-        after = StoredPolicy(fields, (before.version or 0) + 1)
-        is_as_read = absent(_VERSION) if before.version is None else equals((_VERSION,), before.version)
+        after = StoredPolicy(fields, before.version + 1)
+        is_as_read = absent(_VERSION) if before.stored_version is None else equals((_VERSION,), before.stored_version)
         write = Write(account_key(account)).require(is_as_read)
         self._commit(write.set((_POLICY,), fields).set((_VERSION,), after.version), actor, event)
         self._policies.pop(account, None)
