@@ -140,10 +140,16 @@ def test_the_walk_from_a_lost_phone_ends_in_a_new_token_and_the_old_one_is_dead(
     assert (old_token_says, old_phone_says) == ("invalid_token", "invalid_code")
 
 
-def test_the_walk_of_the_first_account_ends_in_an_invitation_by_its_admin(shell: Shell) -> None:
-    [ticket] = {found for line in shell.paste("words", "account") for found in _TICKET.findall(line)}
-    shown = shell.paste("words", "first-admin", before=f"ticket={ticket}\n")
-    assert _TICKET.fullmatch(json.loads(shown[-1])["ticket"])
+def test_the_walk_of_the_first_account_ends_in_its_audit_and_its_list(shell: Shell) -> None:
+    """From nothing to an account that runs: admin, agent, reset, audit."""
+    shown = shell.paste("words", "account", "first-admin", "first-agent", after='\necho "==="\n' + walk("audit"))
+    before, after = (part.strip() for part in "\n".join(shown).split("==="))
+    assert _TICKET.fullmatch(shown[0])
+    assert _TICKET.fullmatch(json.loads(before.splitlines()[-1])["ticket"])
+    audit, listed = (json.loads(text) for text in re.split(r"\n(?=\{)", after))
+    told = [(each["event"], each["actor"]["login_name"]) for each in audit["events"]]
+    assert told == [("reset", "kim"), ("enrolled", "lee"), ("password_set", "lee"), ("invited", "kim")]
+    assert [(each["login_name"], each["enrolled"]) for each in listed["subscribers"]] == [("kim", True), ("lee", False)]
 
 
 def test_moving_the_clock_takes_the_place_of_waiting_for_the_next_code(shell: Shell) -> None:
