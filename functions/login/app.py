@@ -3,19 +3,24 @@
 from secondstep import contract, shapes
 from secondstep.flows import login
 from secondstep.http import App, Call
+from secondstep.issuing import login_answer
+from secondstep.session import Carrier, Login
 from secondstep.subscriber import Identity
 
 handler = App()
 
 
 @handler.route(contract.LOGIN, shapes.LoginRequest)
-def log_in(call: Call[shapes.LoginRequest]) -> login.Answer:
+def log_in(call: Call[shapes.LoginRequest]) -> object:
     """Answer a challenge, or a session where the policy asks for no second factor."""
     identity = Identity.parse(account=call.body.account, login_name=call.body.login_name)
-    return login.log_in(
+    keyring, now = call.services.keyring, call.context.now
+    answer = login.log_in(
         identity,
         call.body.password,
         store=call.services.store,
-        keyring=call.services.keyring,
+        carrier=Carrier.TOKENS,
+        ready=lambda: keyring.signing_key(now),
         context=call.context,
     )
+    return login_answer(keyring.signing_key(now), answer, call.context) if isinstance(answer, Login) else answer

@@ -9,7 +9,8 @@ from secondstep.errors import InvalidRequest, InvalidToken
 from secondstep.flows import addition, enrollment, recovery, verification
 from secondstep.flows.step_up import StepUp
 from secondstep.http import App, Call
-from secondstep.session import SigningKey
+from secondstep.issuing import login_answer
+from secondstep.session import Carrier, SigningKey
 from secondstep.shapes import given
 from secondstep.subscriber import Purpose
 
@@ -23,13 +24,14 @@ def verify(call: Call[shapes.VerifyRequest]) -> shapes.SessionAnswer | shapes.Ad
     key = call.services.keyring.signing_key(call.context.now)  # no key, no charge and no half-done login
     if call.body.recovery_code is not UNSET:
         _without_authenticator(call.body.authenticator)
-        return recovery.recover(
+        login = recovery.recover(
             call.body.challenge,
             call.body.recovery_code,
             store=call.services.store,
-            key=key,
+            carrier=Carrier.TOKENS,
             context=call.context,
         )
+        return login_answer(key, login, call.context)
     return _verify_code(call, _six_digits(call.body.code), key)
 
 
@@ -44,17 +46,21 @@ def _verify_code(
         return addition.confirm(adding, call.body.challenge, code, store=store, seal_key=seal_key, context=call.context)
     charge, spent = verification.pay_for_code(call.body.challenge, store=store, context=call.context)
     if verification.purpose_of(charge, spent) is Purpose.CONFIRM:
-        return enrollment.confirm(charge, spent, code, store=store, seal_key=seal_key, key=key, context=call.context)
-    return verification.verify(
+        login = enrollment.confirm(
+            charge, spent, code, store=store, seal_key=seal_key, carrier=Carrier.TOKENS, context=call.context
+        )
+        return login_answer(key, login, call.context)
+    login = verification.verify(
         charge,
         spent,
         code,
         given(call.body.authenticator),
         store=store,
         seal_key=seal_key,
-        key=key,
+        carrier=Carrier.TOKENS,
         context=call.context,
     )
+    return login_answer(key, login, call.context)
 
 
 def _adding_session(call: Call[shapes.VerifyRequest]) -> Principal | None:

@@ -366,10 +366,10 @@ def test_a_signing_key_hides_itself(key: SigningKey) -> None:
 
 
 def test_a_session_starts_with_what_its_login_proved() -> None:
-    token, held = session.start(
+    secret, held = session.start(
         a_subscriber(), epoch=EPOCH, amr=("pwd", "mfa"), source="203.0.113.7", now=NOW, hours=12
     )
-    presented = session.parse_refresh_token(token)
+    presented = session.parse_refresh_token(session.Login(a_subscriber(), held, secret).handle)
     assert (presented.subscriber_hash, presented.sid) == (a_subscriber().identity.hash, held.sid)
     assert presented.hash == held.current_hash == hashlib.sha256(presented.secret.encode()).digest()[:16]
     assert (held.sub, held.epoch, held.amr) == ("sub-of-kim", EPOCH, ("pwd", "mfa"))
@@ -383,7 +383,7 @@ def test_no_two_sessions_share_anything_that_is_secret() -> None:
     started = [
         session.start(a_subscriber(), epoch=EPOCH, amr=("pwd",), source="-", now=NOW, hours=1) for _ in range(100)
     ]
-    assert len({token for token, _ in started}) == 100
+    assert len({secret for secret, _ in started}) == 100
     assert len({held.sid for _, held in started}) == 100
     assert len({held.seed for _, held in started}) == 100
 

@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from secondstep.account import Policy
 from secondstep.context import RequestContext
-from secondstep.session import Session, SigningKey, sign_tokens, start
+from secondstep.session import Carrier, Login, Session, SigningKey, sign_tokens, start
 from secondstep.shapes import SessionAnswer, StepUpAnswer
 from secondstep.subscriber import Subscriber
 
@@ -13,11 +13,12 @@ def new_session(
     subscriber: Subscriber,
     amr: tuple[str, ...],
     policy: Policy,
+    carrier: Carrier,
     context: RequestContext,
     *,
     epoch: bytes | None = None,
 ) -> tuple[str, Session]:
-    """Return refresh token and session of a login that has just succeeded; `epoch` where the login changes it."""
+    """Return secret and session of a login that has just succeeded; `epoch` where the login changes it."""
     return start(
         subscriber,
         epoch=epoch or subscriber.epoch,
@@ -25,6 +26,20 @@ def new_session(
         source=context.source,
         now=context.now,
         hours=policy.session_hours,
+        carrier=carrier,
+    )
+
+
+def login_answer(key: SigningKey, login: Login, context: RequestContext) -> SessionAnswer:
+    """Return the tokens of a login that was written, and the recovery codes that it has made, if any."""
+    return session_answer(
+        key,
+        login.subscriber,
+        login.session,
+        login.handle,
+        context,
+        recovery_codes=login.recovery_codes,
+        recovery_codes_left=login.recovery_codes_left,
     )
 
 

@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
 import jwt
@@ -42,6 +42,13 @@ class Accepts(Enum):
     EITHER_TOKEN = auto()
 
 
+class Carrier(StrEnum):
+    """What a session is carried by: tokens that a program refreshes, or a browser's cookie; never by both."""
+
+    TOKENS = "tokens"
+    BROWSER = "browser"
+
+
 class Standing(msgspec.Struct, frozen=True):
     """What a session stands on: every write in its name checks that all of it still holds."""
 
@@ -71,6 +78,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     rotated_at: int = 0
     rotations: int = 0
     step_up_failures: int = 0
+    carrier: Carrier = Carrier.TOKENS
 
     @property
     def standing(self) -> Standing:
@@ -96,8 +104,26 @@ class SignedTokens(NamedTuple):
     expires_in: int
 
 
+class Login(msgspec.Struct, frozen=True):
+    """A login that has been written: its session, and what only this moment knows of it."""
+
+    subscriber: Subscriber
+    session: Session
+    secret: str
+    recovery_codes: list[str] | None = None
+    recovery_codes_left: int | None = None
+
+    def __repr__(self) -> str:
+        return "Login(…)"
+
+    @property
+    def handle(self) -> str:
+        """Return what carries the session: a refresh token, or a browser's handle."""
+        return refresh_token(self.session, self.secret)
+
+
 class PresentedRefreshToken(msgspec.Struct, frozen=True):
-    """A refresh token as it was presented."""
+    """A refresh token or a browser's handle as it was presented."""
 
     subscriber_hash: str
     sid: str
@@ -132,9 +158,16 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start(
-    subscriber: Subscriber, *, epoch: bytes, amr: tuple[str, ...], source: str, now: int, hours: int
+    subscriber: Subscriber,
+    *,
+    epoch: bytes,
+    amr: tuple[str, ...],
+    source: str,
+    now: int,
+    hours: int,
+    carrier: Carrier = Carrier.TOKENS,
 ) -> tuple[str, Session]:
-    """Return the refresh token and the session of a login that has just succeeded."""
+    """Return the secret and the session of a login that has just succeeded."""
     sid, secret = new_id(), secrets.token_urlsafe(32)
     session = Session(
         subscriber_hash=subscriber.identity.hash,
@@ -149,8 +182,9 @@ def start(
         created_at=now,
         last_used_at=now,
         expires_at=now + hours * 60 * 60,
+        carrier=carrier,
     )
-    return refresh_token(session, secret), session
+    return secret, session
 
 
 def refresh_token(session: Session, secret: str) -> str:

@@ -14,10 +14,10 @@ from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid, Conflict, ServiceError, TicketInvalid
 from secondstep.evaluation import prove_pending
 from secondstep.explanation import Judged, explain
-from secondstep.issuing import new_session, session_answer
+from secondstep.issuing import new_session
 from secondstep.keys import SealKey
-from secondstep.session import PASSWORD_AND_CODE, SigningKey
-from secondstep.shapes import EnrollAnswer, SessionAnswer
+from secondstep.session import PASSWORD_AND_CODE, Carrier, Login
+from secondstep.shapes import EnrollAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import Charge
@@ -118,9 +118,9 @@ def confirm(
     *,
     store: Store,
     seal_key: SealKey,
-    key: SigningKey,
+    carrier: Carrier,
     context: RequestContext,
-) -> SessionAnswer:
+) -> Login:
     """Bind the authenticator whose secret waits in a charged `confirm` challenge, if the code is right.
 
     One Decrypt, one transaction: binding, ticket, challenge, epoch, recovery codes, session and audit event.
@@ -129,7 +129,7 @@ def confirm(
     found = prove_pending(presented_code, charge, spent, policy, seal_key=seal_key, context=context)
     if isinstance(found, Judged):
         raise _refusal(charge, spent, found, store, context)
-    return _bind(charge, spent, found, policy, store, key, context)
+    return _bind(charge, spent, found, policy, store, carrier, context)
 
 
 def _refusal(charge: Charge, spent: Presented, judged: Judged, store: Store, context: RequestContext) -> ServiceError:
@@ -146,12 +146,12 @@ def _bind(
     authenticator: Authenticator,
     policy: Policy,
     store: Store,
-    key: SigningKey,
+    carrier: Carrier,
     context: RequestContext,
-) -> SessionAnswer:
+) -> Login:
     subscriber = charge.subscriber
     codes, code_hashes = recovery_codes.issue(subscriber.sub)
-    refresh, session = new_session(subscriber, PASSWORD_AND_CODE, policy, context, epoch=new_epoch())
+    secret, session = new_session(subscriber, PASSWORD_AND_CODE, policy, carrier, context, epoch=new_epoch())
     event = event_about(
         subscriber, EventName.ENROLLED, Outcome.SUCCESS, context, detail={"authenticator": authenticator.id}
     )
@@ -160,9 +160,7 @@ def _bind(
     except Stale as stale:
         pending = subscriber.challenges[spent.key].pending
         raise _lost_to(stale.current, pending.ticket_hash if pending else None, context.now) from stale
-    return session_answer(
-        key, subscriber, session, refresh, context, recovery_codes=codes, recovery_codes_left=len(codes)
-    )
+    return Login(subscriber, session, secret, codes, len(codes))
 
 
 def _lost_to(current: Subscriber | None, ticket_hash: bytes | None, now: int) -> ServiceError:

@@ -4,6 +4,7 @@ Unknown account, unknown name, wrong password and disabled subscriber make the s
 one answer (promise 9). Nothing about a factor or a policy is read or told before the password is right.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from secondstep import claim
@@ -14,23 +15,29 @@ from secondstep.authenticators import password
 from secondstep.challenge import LIFETIME_SECONDS, open_challenge
 from secondstep.context import RequestContext
 from secondstep.errors import Conflict, InvalidCredentials
-from secondstep.issuing import new_session, session_answer
-from secondstep.keys import Keyring
-from secondstep.session import PASSWORD_ONLY
-from secondstep.shapes import AuthenticatorChoice, EnrollNext, PasswordNext, SessionAnswer, VerifyNext
+from secondstep.issuing import new_session
+from secondstep.session import PASSWORD_ONLY, Carrier, Login
+from secondstep.shapes import AuthenticatorChoice, EnrollNext, PasswordNext, VerifyNext
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Enrollment, Identity, Purpose, Subscriber
 from secondstep.throttle import MOST_IN_A_ROW
 
-type Answer = VerifyNext | EnrollNext | PasswordNext | SessionAnswer
+type Answer = VerifyNext | EnrollNext | PasswordNext | Login
+type Ready = Callable[[], object]  # what an answer with a session needs must be at hand before the session is written
 _LONGER_PASSWORD_SECONDS = 15 * 60
 
 type Method = Literal["totp", "recovery_code"]
 
 
 def log_in(
-    identity: Identity, presented_password: str, *, store: Store, keyring: Keyring, context: RequestContext
+    identity: Identity,
+    presented_password: str,
+    *,
+    store: Store,
+    carrier: Carrier,
+    ready: Ready,
+    context: RequestContext,
 ) -> Answer:
     """Check the password, then open a challenge, or a session where the policy asks for no second factor.
 
@@ -39,13 +46,13 @@ def log_in(
     """
     subscriber = _prove_password(identity, presented_password, store, context)
     try:
-        return _next_step(subscriber, presented_password, store, keyring, context)
+        return _next_step(subscriber, presented_password, store, carrier, ready, context)
     except Stale as stale:
         current = stale.current
     if current is None or not current.is_active or current.password_hash != subscriber.password_hash:
         raise InvalidCredentials
     try:  # an enrollment or a reset came in between; the password still is the one that was proven
-        return _next_step(current, presented_password, store, keyring, context)
+        return _next_step(current, presented_password, store, carrier, ready, context)
     except Stale as stale:
         raise Conflict("The subscriber is being changed. Log in again.") from stale
 
@@ -65,7 +72,7 @@ def _prove_password(identity: Identity, presented: str, store: Store, context: R
 
 
 def _next_step(
-    subscriber: Subscriber, proven_password: str, store: Store, keyring: Keyring, context: RequestContext
+    subscriber: Subscriber, proven_password: str, store: Store, carrier: Carrier, ready: Ready, context: RequestContext
 ) -> Answer:
     """Bound is always asked, ticketed must enroll, open is the policy's to decide."""
     if subscriber.is_bound:
@@ -77,7 +84,7 @@ def _next_step(
         return _ask_to_enroll(subscriber, store, context)
     if password.is_too_short(proven_password, policy.shortest_password):
         return _ask_for_longer_password(subscriber, store, context)
-    return _log_in_without_factor(subscriber, policy, store, keyring, context)
+    return _log_in_without_factor(subscriber, policy, store, carrier, ready, context)
 
 
 def _ask_for_code(subscriber: Subscriber, store: Store, context: RequestContext) -> VerifyNext:
@@ -121,10 +128,10 @@ def _ask_for_longer_password(subscriber: Subscriber, store: Store, context: Requ
 
 
 def _log_in_without_factor(
-    subscriber: Subscriber, policy: Policy, store: Store, keyring: Keyring, context: RequestContext
-) -> SessionAnswer:
-    key = keyring.signing_key(context.now)
-    refresh, session = new_session(subscriber, PASSWORD_ONLY, policy, context)
+    subscriber: Subscriber, policy: Policy, store: Store, carrier: Carrier, ready: Ready, context: RequestContext
+) -> Login:
+    ready()
+    secret, session = new_session(subscriber, PASSWORD_ONLY, policy, carrier, context)
     event = event_about(subscriber, EventName.LOGIN, Outcome.SUCCESS, context)
     store.subscribers.log_in_without_factor(subscriber, session, event, context.now)
-    return session_answer(key, subscriber, session, refresh, context, recovery_codes_left=0)
+    return Login(subscriber, session, secret, recovery_codes_left=0)

@@ -10,9 +10,8 @@ from secondstep.authenticators import recovery_codes
 from secondstep.challenge import Presented, is_open
 from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid, InvalidCode, InvalidRequest
-from secondstep.issuing import new_session, session_answer
-from secondstep.session import PASSWORD_AND_RECOVERY_CODE, SigningKey
-from secondstep.shapes import SessionAnswer
+from secondstep.issuing import new_session
+from secondstep.session import PASSWORD_AND_RECOVERY_CODE, Carrier, Login
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import RECOVERY_CODES, Charge, Gate, behind_challenge
@@ -23,8 +22,8 @@ _WANTS_A_CODE = frozenset({Purpose.CONFIRM, Purpose.ADD})
 
 
 def recover(
-    challenge_token: str, presented_code: str, *, store: Store, key: SigningKey, context: RequestContext
-) -> SessionAnswer:
+    challenge_token: str, presented_code: str, *, store: Store, carrier: Carrier, context: RequestContext
+) -> Login:
     """Accept a recovery code: charge first, then remove it from the set in the transaction that makes the session.
 
     Raises InvalidRequest (not such a code, or a `confirm` challenge; no try is spent), InvalidCode, ChallengeInvalid,
@@ -43,7 +42,7 @@ def recover(
         event = event_about(subscriber, EventName.RECOVERY_CODE_USED, Outcome.FAILURE, context)
         store.subscribers.record(event)
         raise InvalidCode(tries_left=tries_left)
-    return _accept(charge, presented, code_hash, store, key, context)
+    return _accept(charge, presented, code_hash, store, carrier, context)
 
 
 def _for_recovery(presented: Presented, now: int) -> Gate:
@@ -60,15 +59,15 @@ def _for_recovery(presented: Presented, now: int) -> Gate:
 
 
 def _accept(
-    charge: Charge, spent: Presented, code_hash: bytes, store: Store, key: SigningKey, context: RequestContext
-) -> SessionAnswer:
+    charge: Charge, spent: Presented, code_hash: bytes, store: Store, carrier: Carrier, context: RequestContext
+) -> Login:
     subscriber = charge.subscriber
     policy = store.accounts.policy(subscriber.account, context.now)
-    refresh, session = new_session(subscriber, PASSWORD_AND_RECOVERY_CODE, policy, context)
+    secret, session = new_session(subscriber, PASSWORD_AND_RECOVERY_CODE, policy, carrier, context)
     left = len(subscriber.recovery_codes) - 1
     event = event_about(subscriber, EventName.RECOVERY_CODE_USED, Outcome.SUCCESS, context, detail={"left": left})
     try:
         store.subscribers.accept_recovery_code(charge, spent, code_hash, session, event, context.now)
     except Stale as stale:
         raise ChallengeInvalid from stale
-    return session_answer(key, subscriber, session, refresh, context, recovery_codes_left=left)
+    return Login(subscriber, session, secret, recovery_codes_left=left)

@@ -9,6 +9,7 @@ from secondstep.issuing import session_answer
 from secondstep.keys import Keyring
 from secondstep.session import (
     REPEAT_SECONDS,
+    Carrier,
     PresentedRefreshToken,
     Session,
     hash_refresh_secret,
@@ -54,7 +55,8 @@ def _living(presented: PresentedRefreshToken, store: Store, context: RequestCont
     found = store.sessions.read(presented.subscriber_hash, presented.sid)
     if found.session is None or found.subscriber is None:
         raise InvalidToken
-    if not found.session.belongs_to(found.subscriber, context.now):
+    is_for_tokens = found.session.carrier is Carrier.TOKENS
+    if not is_for_tokens or not found.session.belongs_to(found.subscriber, context.now):
         raise InvalidToken
     return found.session, found.subscriber
 

@@ -9,10 +9,9 @@ from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid, InvalidCode, InvalidToken, ServiceError
 from secondstep.evaluation import Accepted, disabling, evaluate
 from secondstep.explanation import Judged, explain
-from secondstep.issuing import new_session, session_answer
+from secondstep.issuing import new_session
 from secondstep.keys import SealKey
-from secondstep.session import PASSWORD_AND_CODE, SigningKey
-from secondstep.shapes import SessionAnswer
+from secondstep.session import PASSWORD_AND_CODE, Carrier, Login
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import CODES, Charge, Gate, behind_challenge
@@ -58,9 +57,9 @@ def verify(
     *,
     store: Store,
     seal_key: SealKey,
-    key: SigningKey,
+    carrier: Carrier,
     context: RequestContext,
-) -> SessionAnswer:
+) -> Login:
     """Accept a code of a charged `verify` challenge: burn its step, spend the challenge, start the session.
 
     One Decrypt for each authenticator tried, last used first; one transaction. Raises InvalidCode with what explains
@@ -69,7 +68,7 @@ def verify(
     policy = store.accounts.policy(charge.subscriber.account, context.now)
     found = evaluate(presented_code, charge, authenticator_id, policy, seal_key=seal_key, context=context)
     if isinstance(found, Accepted):
-        return _accept(charge, spent, found, policy, store, key, context)
+        return _accept(charge, spent, found, policy, store, carrier, context)
     raise _refusal(charge, spent, found, store, context)
 
 
@@ -79,18 +78,17 @@ def _accept(
     accepted: Accepted,
     policy: Policy,
     store: Store,
-    key: SigningKey,
+    carrier: Carrier,
     context: RequestContext,
-) -> SessionAnswer:
+) -> Login:
     subscriber = charge.subscriber
-    refresh, session = new_session(subscriber, PASSWORD_AND_CODE, policy, context)
+    secret, session = new_session(subscriber, PASSWORD_AND_CODE, policy, carrier, context)
     event = _event(subscriber, Outcome.SUCCESS, context, authenticator=accepted.authenticator.id)
     try:
         store.subscribers.accept_code(charge, spent, *accepted, session, event, context.now)
     except Stale as stale:
         raise _lost_to(stale.current, charge, spent, accepted, store, context) from stale
-    left = len(subscriber.recovery_codes)
-    return session_answer(key, subscriber, session, refresh, context, recovery_codes_left=left)
+    return Login(subscriber, session, secret, recovery_codes_left=len(subscriber.recovery_codes))
 
 
 def _lost_to(

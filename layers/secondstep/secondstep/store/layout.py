@@ -10,7 +10,7 @@ from typing import Any
 from secondstep.audit import Event, EventName, Operator, Outcome, Person
 from secondstep.authenticators.password import Schemes
 from secondstep.aws import Item
-from secondstep.session import Session
+from secondstep.session import Carrier, Session
 from secondstep.store.expression import Path
 from secondstep.subscriber import (
     Ahead,
@@ -39,7 +39,8 @@ T_HASH, T_EXPIRES = "h", "z"
 
 # sessions
 S_CURRENT, S_PREVIOUS, S_ROTATED_AT, S_ROTATIONS, S_SEED = "rc", "rp", "rt", "rn", "rs"
-S_CLIENT, S_AUTH_TIME, S_AMR, S_SOURCE, S_USED, S_EXPIRES, S_FAILURES, S_CHARGE = (
+S_CARRIER, S_CLIENT, S_AUTH_TIME, S_AMR, S_SOURCE, S_USED, S_EXPIRES, S_FAILURES, S_CHARGE = (
+    "by",
     "ci",
     "at",
     "am",
@@ -315,6 +316,7 @@ def session_item(it: Session) -> Item:
         S_USED: it.last_used_at,
         S_EXPIRES: it.expires_at,
         S_FAILURES: it.step_up_failures,
+        S_CARRIER: it.carrier.value if it.carrier is not Carrier.TOKENS else None,
         PURGE_AT: it.expires_at + TTL_GRACE_SECONDS,
     }
 
@@ -339,6 +341,7 @@ def session_record(item: Item) -> Session:
         last_used_at=item[S_USED],
         expires_at=item[S_EXPIRES],
         step_up_failures=item[S_FAILURES],
+        carrier=Carrier(item.get(S_CARRIER, Carrier.TOKENS)),
     )
 
 
