@@ -118,7 +118,7 @@ def request_context(request: Incoming, api: Api, route: Route | None) -> Documen
         "extendedRequestId": request.extended_request_id,
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", at),
         "requestTimeEpoch": int(request.now * 1000),
-        "path": f"/{api.stage}{request.path}",
+        "path": request.path,  # as behind a domain of its own: nobody types a stage here
         "accountId": ACCOUNT,
         "protocol": request.protocol,
         "stage": api.stage,

@@ -25,6 +25,7 @@ RANKS = (
     {"flows", "openapi"},
     {"boto3_client"},
     {"wiring"},
+    {"pages"},
     {"http"},
 )
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
@@ -38,9 +39,11 @@ HOMES = {
     "argon2": {"authenticators"},
     "bcrypt": {"authenticators"},
     "zxcvbn": {"authenticators"},
+    "jinja2": {"pages"},
+    "markupsafe": {"pages"},
     "jwt": {"session"},
     "time": {"wiring"},
-    "datetime": {"notices"},  # to write a moment down; nobody asks it what time it is
+    "datetime": {"notices", "pages"},  # to write a moment down; nobody asks it what time it is
     "aws_lambda_powertools": {"http"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "core", "managers", "misc"}

@@ -1,9 +1,15 @@
 """`POST /enroll` and `POST /me/authenticators`: a new secret. This function may seal secrets, never open one."""
 
+from typing import TYPE_CHECKING
+
 from secondstep import contract, shapes
 from secondstep.flows import addition, enrollment
 from secondstep.http import App, Call
 from secondstep.shapes import given
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -32,3 +38,35 @@ def add_authenticator(call: Call[shapes.AddRequest]) -> shapes.EnrollAnswer:
         seal_key=call.services.seal_key,
         context=call.context,
     )
+
+
+@handler.page(contract.SHOW_ENROLL)
+def show_enroll(browser: "Browser") -> "Answer":
+    """Show what an enrollment is."""
+    from secondstep.pages import enroll as page
+
+    return page.show(browser)
+
+
+@handler.page(contract.SUBMIT_ENROLL)
+def submit_enroll(browser: "Browser") -> "Answer":
+    """Show the QR code, once."""
+    from secondstep.pages import enroll as page
+
+    return page.submit(browser)
+
+
+@handler.page(contract.SHOW_ADD)
+def show_add(browser: "Browser") -> "Answer":
+    """Show the page for a further authenticator."""
+    from secondstep.pages import enroll as page
+
+    return page.show_add(browser)
+
+
+@handler.page(contract.SUBMIT_ADD)
+def submit_add(browser: "Browser") -> "Answer":
+    """Show the further authenticator's QR code, once."""
+    from secondstep.pages import enroll as page
+
+    return page.submit_add(browser)

@@ -1,11 +1,17 @@
 """`POST /login`: the password; the answer says what comes next."""
 
+from typing import TYPE_CHECKING
+
 from secondstep import contract, shapes
 from secondstep.flows import login
 from secondstep.http import App, Call
 from secondstep.issuing import login_answer
 from secondstep.session import Carrier, Login
 from secondstep.subscriber import Identity
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -24,3 +30,27 @@ def log_in(call: Call[shapes.LoginRequest]) -> object:
         context=call.context,
     )
     return login_answer(keyring.signing_key(now), answer, call.context) if isinstance(answer, Login) else answer
+
+
+@handler.page(contract.SHOW_LOGIN)
+def show_login(browser: "Browser") -> "Answer":
+    """Show the sign-in page."""
+    from secondstep.pages import sign_in
+
+    return sign_in.show(browser)
+
+
+@handler.page(contract.SUBMIT_LOGIN)
+def submit_login(browser: "Browser") -> "Answer":
+    """Take the password, and go on."""
+    from secondstep.pages import sign_in
+
+    return sign_in.submit(browser)
+
+
+@handler.page(contract.COLOURS)
+def colours(browser: "Browser") -> "Answer":
+    """Answer the account's colours."""
+    from secondstep.pages import sign_in
+
+    return sign_in.colours(browser)

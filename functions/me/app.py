@@ -1,5 +1,7 @@
 """`/me`: the subscriber's own account, but what needs a key or a password. This function uses no KMS key."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import UNSET
 
 from secondstep import contract, describing, shapes
@@ -8,6 +10,10 @@ from secondstep.flows import directory, own_account, session
 from secondstep.http import App, Call
 from secondstep.session import Accepts
 from secondstep.shapes import given
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -80,3 +86,19 @@ def log_out(call: Call[shapes.LogoutRequest]) -> None:
     if call.has_bearer_token():
         raise InvalidRequest("takes a bearer token or a refresh token, not both", field="refresh_token")
     session.log_out_by_refresh_token(call.body.refresh_token, store=call.services.store, context=call.context)
+
+
+@handler.page(contract.SHOW_ACCOUNT)
+def show_account(browser: "Browser") -> "Answer":
+    """Show the account page."""
+    from secondstep.pages import account
+
+    return account.show(browser)
+
+
+@handler.page(contract.SUBMIT_ACCOUNT)
+def submit_account(browser: "Browser") -> "Answer":
+    """Do what a button of the account page says."""
+    from secondstep.pages import account
+
+    return account.submit(browser)

@@ -1,9 +1,15 @@
 """`POST /password` and `POST /me/password`: a new password, by a ticket or by the one before."""
 
+from typing import TYPE_CHECKING
+
 from secondstep import contract, shapes
 from secondstep.flows import password
 from secondstep.http import App, Call
 from secondstep.subscriber import Identity
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -25,3 +31,35 @@ def change_password(call: Call[shapes.ChangePasswordRequest]) -> None:
         store=call.services.store,
         context=call.context,
     )
+
+
+@handler.page(contract.SHOW_PASSWORD)
+def show_password(browser: "Browser") -> "Answer":
+    """Show the page for a new password."""
+    from secondstep.pages import new_password
+
+    return new_password.show(browser)
+
+
+@handler.page(contract.SUBMIT_PASSWORD)
+def submit_password(browser: "Browser") -> "Answer":
+    """Take ticket and new password."""
+    from secondstep.pages import new_password
+
+    return new_password.submit(browser)
+
+
+@handler.page(contract.SHOW_CHANGE_PASSWORD)
+def show_change_password(browser: "Browser") -> "Answer":
+    """Show the page for another password."""
+    from secondstep.pages import new_password
+
+    return new_password.show_change(browser)
+
+
+@handler.page(contract.SUBMIT_CHANGE_PASSWORD)
+def submit_change_password(browser: "Browser") -> "Answer":
+    """Take another password."""
+    from secondstep.pages import new_password
+
+    return new_password.submit_change(browser)

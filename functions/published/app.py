@@ -1,7 +1,13 @@
 """What everybody may read: keys, discovery, the contract, health; and the CORS preflight of every route."""
 
+from typing import TYPE_CHECKING
+
 from secondstep import __version__, contract, openapi, shapes
 from secondstep.http import App, Call
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -43,3 +49,19 @@ def health(_: Call[shapes.Nothing]) -> shapes.HealthAnswer:
 
 for path in {route.path for route in contract.ROUTES}:
     handler.preflight(path)
+
+
+@handler.page(contract.STYLESHEET)
+def stylesheet(_: "Browser") -> "Answer":
+    """Answer the stylesheet of the pages."""
+    from secondstep.pages import assets
+
+    return assets.stylesheet()
+
+
+@handler.page(contract.SCRIPT)
+def script(_: "Browser") -> "Answer":
+    """Answer the script of the pages; they work without it."""
+    from secondstep.pages import assets
+
+    return assets.script()

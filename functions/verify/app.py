@@ -1,5 +1,7 @@
 """`POST /verify` and `POST /step-up`: the second factor. This function may open secrets, never seal one."""
 
+from typing import TYPE_CHECKING
+
 from msgspec import UNSET, UnsetType
 
 from secondstep import contract, shapes
@@ -9,10 +11,14 @@ from secondstep.errors import InvalidRequest, InvalidToken
 from secondstep.flows import addition, enrollment, recovery, verification
 from secondstep.flows.step_up import StepUp
 from secondstep.http import App, Call
-from secondstep.issuing import login_answer
+from secondstep.issuing import login_answer, step_up_answer
 from secondstep.session import Carrier, SigningKey
 from secondstep.shapes import given
 from secondstep.subscriber import Purpose
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -85,7 +91,13 @@ def step_up(call: Call[shapes.StepUpRequest]) -> shapes.StepUpAnswer:
     _only_one(code=presented.code, recovery_code=presented.recovery_code, password=presented.password)
     code = None if presented.code is UNSET else _six_digits(presented.code)
     key = call.services.keyring.signing_key(call.context.now)
-    attempt = StepUp(call.principal(), store=call.services.store, key=key, context=call.context)
+    principal = call.principal()
+    amr = _prove_again(StepUp(principal, store=call.services.store, context=call.context), call, code)
+    return step_up_answer(key, principal.subscriber, principal.session, amr, call.context)
+
+
+def _prove_again(attempt: StepUp, call: Call[shapes.StepUpRequest], code: str | None) -> tuple[str, ...]:
+    presented = call.body
     if code is not None:
         return attempt.by_code(code, given(presented.authenticator), call.services.seal_key)
     _without_authenticator(presented.authenticator)
@@ -110,3 +122,59 @@ def _six_digits(typed: str | UnsetType) -> str:
     if code is None:
         raise InvalidRequest("must be six digits", field="code")
     return code
+
+
+@handler.page(contract.SHOW_VERIFY)
+def show_verify(browser: "Browser") -> "Answer":
+    """Show the code page."""
+    from secondstep.pages import second_step
+
+    return second_step.show(browser)
+
+
+@handler.page(contract.SUBMIT_VERIFY)
+def submit_verify(browser: "Browser") -> "Answer":
+    """Take the code."""
+    from secondstep.pages import second_step
+
+    return second_step.submit(browser)
+
+
+@handler.page(contract.SHOW_RECOVER)
+def show_recover(browser: "Browser") -> "Answer":
+    """Show the page for a recovery code."""
+    from secondstep.pages import second_step
+
+    return second_step.show_recovery(browser)
+
+
+@handler.page(contract.SUBMIT_RECOVER)
+def submit_recover(browser: "Browser") -> "Answer":
+    """Take a recovery code."""
+    from secondstep.pages import second_step
+
+    return second_step.submit_recovery(browser)
+
+
+@handler.page(contract.SUBMIT_SAVED)
+def submit_saved(browser: "Browser") -> "Answer":
+    """Take a recovery code that was just shown, as a proof that it was kept."""
+    from secondstep.pages import second_step
+
+    return second_step.submit_saved(browser)
+
+
+@handler.page(contract.SHOW_STEP_UP)
+def show_step_up(browser: "Browser") -> "Answer":
+    """Show the page for fresh proof."""
+    from secondstep.pages import second_step
+
+    return second_step.show_step_up(browser)
+
+
+@handler.page(contract.SUBMIT_STEP_UP)
+def submit_step_up(browser: "Browser") -> "Answer":
+    """Take fresh proof."""
+    from secondstep.pages import second_step
+
+    return second_step.submit_step_up(browser)

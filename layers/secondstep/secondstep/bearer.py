@@ -5,6 +5,7 @@ and every write of an admin checks the standing once more in its own transaction
 """
 
 import base64
+import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,11 +14,21 @@ from secondstep.audit import Person
 from secondstep.context import RequestContext
 from secondstep.errors import Forbidden, InvalidToken, StepUpRequired
 from secondstep.keys import Keyring
-from secondstep.session import Accepts, Claims, Session, Standing, key_id, verify_token
+from secondstep.session import (
+    Accepts,
+    Carrier,
+    Claims,
+    Session,
+    Standing,
+    key_id,
+    parse_refresh_token,
+    verify_token,
+)
 from secondstep.store import Store
 from secondstep.subscriber import Identity, Role, Subscriber
 
 FRESH_SECONDS = 5 * 60
+_NOTED_AFTER_SECONDS = 60
 
 
 class Principal(NamedTuple):
@@ -64,6 +75,41 @@ def authenticate(
     if found.session.sub != claims.sub or not found.session.belongs_to(found.subscriber, context.now):
         raise InvalidToken
     return Principal(claims, found.session, found.subscriber, found.subject)
+
+
+def browsing(handle: str, store: Store, context: RequestContext) -> Principal:
+    """Return who a browser's session belongs to, by one consistent read; InvalidToken where it is not alive.
+
+    The cookie holds an opaque handle and never a token, so what it opens ends on the very next call: with the session,
+    the subscriber's epoch, or the account's idle time. That it was used is written at most once a minute.
+    """
+    presented = parse_refresh_token(handle)
+    found = store.sessions.read(presented.subscriber_hash, presented.sid)
+    session, subscriber = found.session, found.subscriber
+    if session is None or subscriber is None or session.carrier is not Carrier.BROWSER:
+        raise InvalidToken
+    is_right = hmac.compare_digest(presented.hash, session.current_hash)
+    if not is_right or not session.belongs_to(subscriber, context.now):
+        raise InvalidToken
+    unused_seconds = context.now - session.last_used_at
+    if unused_seconds > store.accounts.policy(subscriber.account, context.now).idle_minutes * 60:
+        raise InvalidToken
+    if unused_seconds >= _NOTED_AFTER_SECONDS:
+        store.sessions.note_use(session, context.now)
+    return Principal(_claims_of(session, subscriber), session, subscriber)
+
+
+def _claims_of(session: Session, subscriber: Subscriber) -> Claims:
+    """Return what a token of this session would say: for a browser the session itself is what is believed."""
+    return Claims(
+        sub=subscriber.sub,
+        aud=subscriber.account,
+        account=subscriber.account,
+        login_name=subscriber.login_name,
+        sid=session.sid,
+        auth_time=session.auth_time,
+        amr=session.amr,
+    )
 
 
 def acting_admin(principal: Principal) -> ActingAdmin:

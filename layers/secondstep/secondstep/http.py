@@ -9,7 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
 import msgspec
@@ -21,7 +21,7 @@ from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
 from secondstep.bearer import Principal, authenticate, from_authorizer_context, verify
 from secondstep.context import RequestContext
-from secondstep.contract import JSON, LARGEST_BODY, PNG, Route
+from secondstep.contract import JSON, LARGEST_BODY, PNG, PageRoute, Route
 from secondstep.errors import (
     InternalError,
     InvalidRequest,
@@ -37,6 +37,10 @@ from secondstep.settings import Settings
 from secondstep.shapes import Request
 from secondstep.wiring import Services, services
 
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
+
 _UNAUTHORIZED = 401
 
 SECURITY_HEADERS = {
@@ -45,6 +49,7 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Referrer-Policy": "no-referrer",
 }
+_CODE = "X-Code"  # from an answer to the log and the metric; it is taken off before the answer leaves
 _CORS_EXPOSED = "ETag, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 
 logger = Logger(utc=True)
@@ -122,6 +127,19 @@ class App:
 
         return register
 
+    def page(self, route: PageRoute) -> Callable[[Callable[["Browser"], "Answer"]], Callable[["Browser"], "Answer"]]:
+        """Register the handler of a page. What makes HTML is imported when the first page is asked for."""
+
+        def register(handler: Callable[["Browser"], "Answer"]) -> Callable[["Browser"], "Answer"]:
+            def answer() -> Response[str]:
+                event = self._resolver.current_event.raw_event
+                return _guarded(lambda: _page(event, handler), event)
+
+            self._resolver.route(route.path, method=route.method)(answer)
+            return handler
+
+        return register
+
     def preflight(self, path: str) -> None:
         """Answer the CORS preflight of a path."""
         self._resolver.route(path, method="OPTIONS")(lambda: _respond(204, None, {}))
@@ -130,7 +148,7 @@ class App:
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
         answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
         self._add_cors(answer, event)
-        _report(event, answer)
+        _report(event, answer, answer["multiValueHeaders"].pop(_CODE, ["ok"])[0])
         return answer
 
     def _unknown_route(self, _: Exception) -> Response[str]:
@@ -162,6 +180,17 @@ def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body])
         services=environment,
         event=event,
     )
+
+
+def _page(event: dict[str, Any], handler: Callable[["Browser"], "Answer"]) -> Response[str]:
+    from secondstep.pages import site
+
+    environment = services()
+    sent = site.answer(event, environment, request_context(event, environment), handler)
+    headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, **sent.headers, _CODE: sent.code}
+    if sent.cookies:
+        headers["Set-Cookie"] = list(sent.cookies)
+    return Response(status_code=sent.status, body=sent.body, headers=headers)
 
 
 def _guarded(answer: Callable[[], Response[str]], event: dict[str, Any]) -> Response[str]:
@@ -341,7 +370,7 @@ def _problem(refused: ServiceError, event: dict[str, Any]) -> Response[str]:
         "request_id": (event.get("requestContext") or {}).get("requestId") or "unknown",
         **members,
     }
-    headers = {"Content-Type": "application/problem+json"}
+    headers = {"Content-Type": "application/problem+json", _CODE: refused.code}
     if "retry_after" in members:
         headers["Retry-After"] = str(members["retry_after"])
     if refused.status == _UNAUTHORIZED:
@@ -364,10 +393,9 @@ def log_defect() -> None:
     logger.error("defect", kind=kind.__name__ if kind else "?", refusal=refusal, places=places[-6:])
 
 
-def _report(event: dict[str, Any], answer: dict[str, Any]) -> None:
+def _report(event: dict[str, Any], answer: dict[str, Any], code: str) -> None:
     """Log one line and count one metric for each request: route, status, code; never a name, path, body or token."""
     status = answer["statusCode"]
-    code = json.loads(answer["body"])["code"] if status >= 400 and answer.get("body") else "ok"
     request_id = (event.get("requestContext") or {}).get("requestId")
     logger.info("answered", route=f"{event['httpMethod']} {event['resource']}", status=status, code=code, id=request_id)
     with single_metric(name=code, unit=MetricUnit.Count, value=1) as counted:

@@ -1,7 +1,7 @@
 """Step up: authenticate again within a living session (RFC 9470); five wrong in a row end it.
 
-The guesses are charged to the same budgets as at `/verify`, and to the session; the fresh `auth_time` lives in the
-new tokens only.
+The guesses are charged to the same budgets as at `/verify`, and to the session. The fresh `auth_time` lives in the new
+tokens only; a browser has none, so there the session itself bears it.
 """
 
 from secondstep.audit import Event, EventName, Outcome, event_about
@@ -11,34 +11,32 @@ from secondstep.context import RequestContext
 from secondstep.errors import InvalidCode, InvalidCredentials, InvalidRequest, InvalidToken
 from secondstep.evaluation import Accepted, disabling, evaluate
 from secondstep.explanation import Explanation, explain
-from secondstep.issuing import step_up_answer
 from secondstep.keys import SealKey
 from secondstep.session import (
     PASSWORD_AND_CODE,
     PASSWORD_AND_RECOVERY_CODE,
     PASSWORD_ONLY,
     Session,
-    SigningKey,
 )
-from secondstep.shapes import StepUpAnswer
 from secondstep.store import Store
 from secondstep.store.charges import CODES, RECOVERY_CODES, Budget, Charge, behind_session
 from secondstep.store.expression import Write
 from secondstep.store.sessions import SessionStale
 from secondstep.throttle import STEP_UP_FAILURES
 
+type Factors = tuple[str, ...]
+
 
 class StepUp:
-    """One attempt to step up; what it stands on is read live before."""
+    """One attempt to step up; what it stands on is read live before. Each way returns the factors it proves."""
 
-    def __init__(self, principal: Principal, *, store: Store, key: SigningKey, context: RequestContext) -> None:
+    def __init__(self, principal: Principal, *, store: Store, context: RequestContext) -> None:
         self._session = principal.session
         self._subscriber = principal.subscriber
         self._store = store
-        self._key = key
         self._context = context
 
-    def by_code(self, presented_code: str, authenticator_id: str | None, seal_key: SealKey) -> StepUpAnswer:
+    def by_code(self, presented_code: str, authenticator_id: str | None, seal_key: SealKey) -> Factors:
         """Accept a code of a bound authenticator: charged first, its step burned, all in the session's name."""
         charge, session = self._pay(CODES)
         policy = self._store.accounts.policy(charge.subscriber.account, self._context.now)
@@ -49,7 +47,7 @@ class StepUp:
         explained = explain(found, None, tries_left=_left(session), now=self._context.now)
         raise self._refused(session, explained, *disabling(charge, self._context))
 
-    def by_recovery_code(self, presented_code: str) -> StepUpAnswer:
+    def by_recovery_code(self, presented_code: str) -> Factors:
         """Accept a recovery code: removed from the set by the write that accepts it."""
         characters = recovery_codes.parse(presented_code)
         if characters is None:
@@ -62,7 +60,7 @@ class StepUp:
         removed = self._store.subscribers.recovery_code_removed(charge, code_hash)
         return self._accept(removed, session, PASSWORD_AND_RECOVERY_CODE)
 
-    def by_password(self, presented: str) -> StepUpAnswer:
+    def by_password(self, presented: str) -> Factors:
         """Accept the password, where no authenticator is bound; it is charged to the name's password budget."""
         if self._subscriber.is_bound:
             raise InvalidRequest("an authenticator is bound: send its code", field="password")
@@ -79,13 +77,13 @@ class StepUp:
         charge = self._store.charges.charge(self._session.subscriber_hash, gate, budget, self._context.now)
         return charge, self._store.sessions.charge_step_up(self._session, self._context.now)
 
-    def _accept(self, proof: Write, session: Session, amr: tuple[str, ...]) -> StepUpAnswer:
+    def _accept(self, proof: Write, session: Session, amr: tuple[str, ...]) -> Factors:
         event = self._event(Outcome.SUCCESS)
         try:
-            self._store.sessions.accept_step_up(session, proof, event, self._context.now)
+            self._store.sessions.accept_step_up(session, proof, amr, event, self._context.now)
         except SessionStale as stale:
             raise InvalidToken from stale
-        return step_up_answer(self._key, self._subscriber, session, amr, self._context)
+        return amr
 
     def _refused(self, session: Session, found: Explanation, *more: Event) -> InvalidCode:
         """Record the failure; the fifth in a row ends the session in the same transaction."""

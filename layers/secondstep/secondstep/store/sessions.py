@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from secondstep.audit import Event
 from secondstep.errors import InvalidToken, Unavailable
-from secondstep.session import REPEAT_SECONDS, Session, Standing
+from secondstep.session import REPEAT_SECONDS, Carrier, Session, Standing
 from secondstep.store.conditions import IS_ADMIN, alive, epoch_is
 from secondstep.store.database import Database, Part, Refused
 from secondstep.store.expression import NewItem, Query, Write, above, begins_with, below, both, differs, equals
 from secondstep.store.layout import (
+    S_AMR,
+    S_AUTH_TIME,
     S_CHARGE,
     S_CURRENT,
     S_EXPIRES,
@@ -81,6 +83,14 @@ class Sessions:
         item = self._database.get(session_key(subscriber_hash, sid))
         return session_record(item) if item else None
 
+    def note_use(self, session: Session, now: int) -> None:
+        """Write when a session was used; one that has ended or changed meanwhile is left alone."""
+        write = Write(session_key(session.subscriber_hash, session.sid)).require(epoch_is(session.epoch))
+        try:
+            self._database.update(write.set((S_USED,), now))
+        except Refused:
+            return
+
     def rotate(self, session: Session, *, successor_hash: bytes, now: int) -> None:
         """One transaction: the successor takes the place of the current refresh token, if nobody else rotated it."""
         write = self._continuing(session, now).require(equals((S_CURRENT,), session.current_hash))
@@ -119,9 +129,14 @@ class Sessions:
                 return session_record(refused.item)
             raise InvalidToken from refused
 
-    def accept_step_up(self, session: Session, accepting: Write, event: Event, now: int) -> None:
-        """One transaction: what proves the factor, the session's failures cleared, and the record."""
+    def accept_step_up(self, session: Session, accepting: Write, amr: tuple[str, ...], event: Event, now: int) -> None:
+        """One transaction: what proves the factor, the session's failures cleared, and the record.
+
+        A browser's session is proven anew itself: it has no token that could say so.
+        """
         cleared = self._continuing(session, now).set((S_FAILURES,), 0)
+        if session.carrier is Carrier.BROWSER:
+            cleared.set((S_AUTH_TIME,), now).set((S_AMR,), list(amr))
         try:
             self._database.commit(
                 self._database.changed(accepting), self._database.changed(cleared), self._recorded(event)

@@ -1,0 +1,73 @@
+"""A browser's request in, an HTTP answer out: what every page has in common, and what a refusal becomes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from secondstep.context import RequestContext
+from secondstep.errors import Forbidden, InvalidToken, ServiceError
+from secondstep.pages import cookies
+from secondstep.pages.answer import Answer, Asset, GoTo, Page
+from secondstep.pages.browser import Browser
+from secondstep.pages.failing import told
+from secondstep.pages.rendering import CONTENT_SECURITY_POLICY, render
+from secondstep.wiring import Services
+
+type Handler = Callable[[Browser], Answer]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """An answer as it leaves: status, body, headers, cookies."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+    cookies: tuple[str, ...] = ()
+    code: str = "ok"
+
+
+def answer(event: Mapping[str, Any], services: Services, context: RequestContext, handler: Handler) -> Sent:
+    """Return what a page's handler answers; a refusal that it did not say itself gets a page of its own."""
+    browser = Browser(event, services, context)
+    try:
+        made = handler(browser)
+    except InvalidToken as refused:
+        account, _ = browser.claimant
+        gone = (cookies.dropped(cookies.SESSION),)
+        made = Page(template="signed_out", account=account, status=refused.status, code=refused.code, cookies=gone)
+    except Forbidden as refused:
+        made = Page(template="outdated", status=refused.status, code=refused.code)
+    except ServiceError as refused:
+        made = failure(browser, refused)
+    return _sent(made, browser)
+
+
+def failure(browser: Browser, refused: ServiceError) -> Page:
+    """Return the page of a refusal that belongs to no form: what happened, and what to do next."""
+    account, _ = browser.claimant
+    return Page(template="failure", shows={"error": told(refused)}, account=account, status=refused.status)
+
+
+def _sent(made: Answer, browser: Browser) -> Sent:
+    match made:
+        case GoTo():
+            return Sent(303, "", {"Location": f"{browser.prefix}/ui/{made.page}"}, made.cookies)
+        case Asset():
+            caching = {"Cache-Control": f"public, max-age={made.cached_seconds}"}
+            return Sent(200, made.content.decode(), {"Content-Type": made.media_type, **caching})
+        case Page():
+            headers = {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+                "X-Frame-Options": "DENY",
+                "Cross-Origin-Opener-Policy": "same-origin",
+                **made.headers,
+            }
+            known = (cookies.kept(cookies.BROWSER, browser.secret),) if _is_new(browser) else ()
+            said = made.shows.get("error", {}).get("code") or made.code
+            return Sent(made.status, render(made, browser), headers, (*known, *made.cookies), said)
+
+
+def _is_new(browser: Browser) -> bool:
+    return browser.cookies.get(cookies.BROWSER) != browser.secret
