@@ -17,7 +17,7 @@ RANKS = (
     {"errors", "settings", "secret_text", "throttle", "aws", "context", "account"},
     {"subscriber", "cursor", "picture"},
     {"shapes", "audit", "authenticators"},
-    {"contract", "announcement", "mailer"},
+    {"contract", "announcement", "mailer", "site_map"},
     {"challenge", "ticket", "session", "bus", "notices"},
     {"explanation", "store"},
     {"keys", "acting"},

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from secondstep import contract, shapes
+from secondstep import contract, shapes, site_map
 from secondstep.flows import addition, enrollment
 from secondstep.http import App, Call
 from secondstep.shapes import given
@@ -40,7 +40,7 @@ def add_authenticator(call: Call[shapes.AddRequest]) -> shapes.EnrollAnswer:
     )
 
 
-@handler.page(contract.SHOW_ENROLL)
+@handler.page(site_map.SHOW_ENROLL)
 def show_enroll(browser: "Browser") -> "Answer":
     """Show what an enrollment is."""
     from secondstep.pages import enroll as page
@@ -48,7 +48,7 @@ def show_enroll(browser: "Browser") -> "Answer":
     return page.show(browser)
 
 
-@handler.page(contract.SUBMIT_ENROLL)
+@handler.page(site_map.SUBMIT_ENROLL)
 def submit_enroll(browser: "Browser") -> "Answer":
     """Show the QR code, once."""
     from secondstep.pages import enroll as page
@@ -56,7 +56,7 @@ def submit_enroll(browser: "Browser") -> "Answer":
     return page.submit(browser)
 
 
-@handler.page(contract.SHOW_ADD)
+@handler.page(site_map.SHOW_ADD)
 def show_add(browser: "Browser") -> "Answer":
     """Show the page for a further authenticator."""
     from secondstep.pages import enroll as page
@@ -64,7 +64,7 @@ def show_add(browser: "Browser") -> "Answer":
     return page.show_add(browser)
 
 
-@handler.page(contract.SUBMIT_ADD)
+@handler.page(site_map.SUBMIT_ADD)
 def submit_add(browser: "Browser") -> "Answer":
     """Show the further authenticator's QR code, once."""
     from secondstep.pages import enroll as page

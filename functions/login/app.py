@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from secondstep import contract, shapes
+from secondstep import contract, shapes, site_map
 from secondstep.flows import login
 from secondstep.http import App, Call
 from secondstep.issuing import login_answer
@@ -32,7 +32,7 @@ def log_in(call: Call[shapes.LoginRequest]) -> object:
     return login_answer(keyring.signing_key(now), answer, call.context) if isinstance(answer, Login) else answer
 
 
-@handler.page(contract.SHOW_LOGIN)
+@handler.page(site_map.SHOW_LOGIN)
 def show_login(browser: "Browser") -> "Answer":
     """Show the sign-in page."""
     from secondstep.pages import sign_in
@@ -40,7 +40,7 @@ def show_login(browser: "Browser") -> "Answer":
     return sign_in.show(browser)
 
 
-@handler.page(contract.SUBMIT_LOGIN)
+@handler.page(site_map.SUBMIT_LOGIN)
 def submit_login(browser: "Browser") -> "Answer":
     """Take the password, and go on."""
     from secondstep.pages import sign_in
@@ -48,7 +48,7 @@ def submit_login(browser: "Browser") -> "Answer":
     return sign_in.submit(browser)
 
 
-@handler.page(contract.COLOURS)
+@handler.page(site_map.COLOURS)
 def colours(browser: "Browser") -> "Answer":
     """Answer the account's colours."""
     from secondstep.pages import sign_in

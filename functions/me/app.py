@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from secondstep import contract, describing, shapes
+from secondstep import contract, describing, shapes, site_map
 from secondstep.errors import InvalidRequest
 from secondstep.flows import directory, own_account, session
 from secondstep.http import App, Call
@@ -88,7 +88,7 @@ def log_out(call: Call[shapes.LogoutRequest]) -> None:
     session.log_out_by_refresh_token(call.body.refresh_token, store=call.services.store, context=call.context)
 
 
-@handler.page(contract.SHOW_ACCOUNT)
+@handler.page(site_map.SHOW_ACCOUNT)
 def show_account(browser: "Browser") -> "Answer":
     """Show the account page."""
     from secondstep.pages import account
@@ -96,7 +96,7 @@ def show_account(browser: "Browser") -> "Answer":
     return account.show(browser)
 
 
-@handler.page(contract.SUBMIT_ACCOUNT)
+@handler.page(site_map.SUBMIT_ACCOUNT)
 def submit_account(browser: "Browser") -> "Answer":
     """Do what a button of the account page says."""
     from secondstep.pages import account

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from secondstep import contract, shapes
+from secondstep import contract, shapes, site_map
 from secondstep.flows import password
 from secondstep.http import App, Call
 from secondstep.subscriber import Identity
@@ -33,7 +33,7 @@ def change_password(call: Call[shapes.ChangePasswordRequest]) -> None:
     )
 
 
-@handler.page(contract.SHOW_PASSWORD)
+@handler.page(site_map.SHOW_PASSWORD)
 def show_password(browser: "Browser") -> "Answer":
     """Show the page for a new password."""
     from secondstep.pages import new_password
@@ -41,7 +41,7 @@ def show_password(browser: "Browser") -> "Answer":
     return new_password.show(browser)
 
 
-@handler.page(contract.SUBMIT_PASSWORD)
+@handler.page(site_map.SUBMIT_PASSWORD)
 def submit_password(browser: "Browser") -> "Answer":
     """Take ticket and new password."""
     from secondstep.pages import new_password
@@ -49,7 +49,7 @@ def submit_password(browser: "Browser") -> "Answer":
     return new_password.submit(browser)
 
 
-@handler.page(contract.SHOW_CHANGE_PASSWORD)
+@handler.page(site_map.SHOW_CHANGE_PASSWORD)
 def show_change_password(browser: "Browser") -> "Answer":
     """Show the page for another password."""
     from secondstep.pages import new_password
@@ -57,7 +57,7 @@ def show_change_password(browser: "Browser") -> "Answer":
     return new_password.show_change(browser)
 
 
-@handler.page(contract.SUBMIT_CHANGE_PASSWORD)
+@handler.page(site_map.SUBMIT_CHANGE_PASSWORD)
 def submit_change_password(browser: "Browser") -> "Answer":
     """Take another password."""
     from secondstep.pages import new_password

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from secondstep import __version__, contract, openapi, shapes
+from secondstep import __version__, contract, openapi, shapes, site_map
 from secondstep.http import App, Call
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ for path in {route.path for route in contract.ROUTES}:
     handler.preflight(path)
 
 
-@handler.page(contract.STYLESHEET)
+@handler.page(site_map.STYLESHEET)
 def stylesheet(_: "Browser") -> "Answer":
     """Answer the stylesheet of the pages."""
     from secondstep.pages import assets
@@ -59,7 +59,7 @@ def stylesheet(_: "Browser") -> "Answer":
     return assets.stylesheet()
 
 
-@handler.page(contract.SCRIPT)
+@handler.page(site_map.SCRIPT)
 def script(_: "Browser") -> "Answer":
     """Answer the script of the pages; they work without it."""
     from secondstep.pages import assets

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
-from secondstep import contract, shapes
+from secondstep import contract, shapes, site_map
 from secondstep.authenticators import totp
 from secondstep.bearer import Principal
 from secondstep.errors import InvalidRequest, InvalidToken
@@ -124,7 +124,7 @@ def _six_digits(typed: str | UnsetType) -> str:
     return code
 
 
-@handler.page(contract.SHOW_VERIFY)
+@handler.page(site_map.SHOW_VERIFY)
 def show_verify(browser: "Browser") -> "Answer":
     """Show the code page."""
     from secondstep.pages import second_step
@@ -132,7 +132,7 @@ def show_verify(browser: "Browser") -> "Answer":
     return second_step.show(browser)
 
 
-@handler.page(contract.SUBMIT_VERIFY)
+@handler.page(site_map.SUBMIT_VERIFY)
 def submit_verify(browser: "Browser") -> "Answer":
     """Take the code."""
     from secondstep.pages import second_step
@@ -140,7 +140,7 @@ def submit_verify(browser: "Browser") -> "Answer":
     return second_step.submit(browser)
 
 
-@handler.page(contract.SHOW_RECOVER)
+@handler.page(site_map.SHOW_RECOVER)
 def show_recover(browser: "Browser") -> "Answer":
     """Show the page for a recovery code."""
     from secondstep.pages import second_step
@@ -148,7 +148,7 @@ def show_recover(browser: "Browser") -> "Answer":
     return second_step.show_recovery(browser)
 
 
-@handler.page(contract.SUBMIT_RECOVER)
+@handler.page(site_map.SUBMIT_RECOVER)
 def submit_recover(browser: "Browser") -> "Answer":
     """Take a recovery code."""
     from secondstep.pages import second_step
@@ -156,7 +156,7 @@ def submit_recover(browser: "Browser") -> "Answer":
     return second_step.submit_recovery(browser)
 
 
-@handler.page(contract.SUBMIT_SAVED)
+@handler.page(site_map.SUBMIT_SAVED)
 def submit_saved(browser: "Browser") -> "Answer":
     """Take a recovery code that was just shown, as a proof that it was kept."""
     from secondstep.pages import second_step
@@ -164,7 +164,7 @@ def submit_saved(browser: "Browser") -> "Answer":
     return second_step.submit_saved(browser)
 
 
-@handler.page(contract.SHOW_STEP_UP)
+@handler.page(site_map.SHOW_STEP_UP)
 def show_step_up(browser: "Browser") -> "Answer":
     """Show the page for fresh proof."""
     from secondstep.pages import second_step
@@ -172,7 +172,7 @@ def show_step_up(browser: "Browser") -> "Answer":
     return second_step.show_step_up(browser)
 
 
-@handler.page(contract.SUBMIT_STEP_UP)
+@handler.page(site_map.SUBMIT_STEP_UP)
 def submit_step_up(browser: "Browser") -> "Answer":
     """Take fresh proof."""
     from secondstep.pages import second_step

@@ -21,7 +21,7 @@ from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
 from secondstep.bearer import Principal, authenticate, from_authorizer_context, verify
 from secondstep.context import RequestContext
-from secondstep.contract import JSON, LARGEST_BODY, PNG, PageRoute, Route
+from secondstep.contract import JSON, LARGEST_BODY, PNG, Route
 from secondstep.errors import (
     InternalError,
     InvalidRequest,
@@ -35,6 +35,7 @@ from secondstep.errors import (
 from secondstep.session import Accepts
 from secondstep.settings import Settings
 from secondstep.shapes import Request
+from secondstep.site_map import PageRoute
 from secondstep.wiring import Services, services
 
 if TYPE_CHECKING:
