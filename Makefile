@@ -8,7 +8,7 @@ OFFLINE := AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS
 TOOLS := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test check e2e mutations build deploy lock clean
+.PHONY: help setup local test check e2e mutations screenshots translations build deploy lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -33,9 +33,16 @@ check: setup ## types, lint, the template, a build, and every expression on AWS'
 	@scripts/dynamodb-local
 	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
 
-e2e: setup ## the README's walks, typed into a shell against a running local cloud
+e2e: setup ## the README's walks typed into a shell, and the pages in Chromium, against a running local cloud
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m e2e
+
+screenshots: setup ## every page in every state, into screenshots/; the ones of the README into docs/
+	@scripts/system-packages
+	$(BIN)/python -m pytest -m e2e tests/browser/test_screenshots.py
+
+translations: setup ## bring the pages' catalogues up to date with the templates, and compile them
+	@$(BIN)/python -m tests.translations
 
 mutations: setup ## break one guard at a time; every time a test must turn red (10 minutes)
 	@$(BIN)/python -m tests.mutations

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from local.template import ACCOUNT as AWS_ACCOUNT
-from secondstep.account import Policy
+from secondstep.account import Application, Policy
 from secondstep.audit import Event, EventName, Operator, Outcome, Person, event_by
 from secondstep.authenticators.password import hash_password
 from secondstep.authenticators.totp import Secret, new_secret, step_at
@@ -28,6 +28,8 @@ from secondstep.wiring import Services
 ACCOUNT = "acme"
 DISPLAY_NAME = "Acme Support"
 PASSWORD = "correct horse battery staple"  # noqa: S105  the demo's, printed at every start
+EXAMPLE_PORTS = (5000, 5001)  # on macOS something else may listen on the first one
+EXAMPLE = Application("example", "Example", tuple(f"http://localhost:{port}/callback" for port in EXAMPLE_PORTS))
 OPERATOR = f"arn:aws:iam::{AWS_ACCOUNT}:user/local"
 
 
@@ -41,7 +43,7 @@ class Seeds:
         """Write the account and its three subscribers; the tables are empty before."""
         now = int(services.clock())
         admin = _subscriber("admin", Role.ADMIN, now)
-        policy = Policy(display_name=DISPLAY_NAME)
+        policy = Policy(display_name=DISPLAY_NAME, applications=(EXAMPLE,))
         services.store.accounts.create(ACCOUNT, policy, admin, _invited(admin, services), now)
         for subscriber in (_subscriber("agent", Role.AGENT, now), self._enrolled(services, now)):
             dynamodb.put_item(TableName=services.settings.state_table, Item=encode_item(subscriber_item(subscriber)))

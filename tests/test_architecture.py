@@ -19,6 +19,7 @@ RANKS = (
     {"shapes", "audit", "authenticators"},
     {"contract", "announcement", "mailer", "site_map"},
     {"challenge", "ticket", "session", "bus", "notices"},
+    {"oauth", "incoming"},
     {"explanation", "store"},
     {"keys", "acting"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},

@@ -5,7 +5,7 @@ For who may do what, the roles and key policies are read as rights (tests/templa
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +20,10 @@ from secondstep.http import SECURITY_HEADERS, issuer
 from secondstep.settings import Settings
 from secondstep.subscriber import Enrollment, new_id
 from tests import templates
+from tests.browsing import Browser
 from tests.outside import Outside
-from tests.service import PASSWORD, Person, Service, secret_of
+from tests.relying_party import REGISTERED, RelyingParty
+from tests.service import PASSWORD, Person, Reply, Service, secret_of
 from tests.templates import Asked, document, key_policy, questions, resources, role_of
 
 FUNCTIONS = (
@@ -169,9 +171,16 @@ def test_every_admin_route_stands_behind_the_authorizer() -> None:
         assert each["security"] == [{"AdminAuthorizer": []}], (method, path)
 
 
+def test_every_page_of_the_console_stands_behind_the_authorizer_of_cookies() -> None:
+    console = [each for each in operations() if each[1].startswith("/ui/admin")]
+    assert len(console) == 10
+    for method, path, each in console:
+        assert each["security"] == [{"ConsoleAuthorizer": []}], (method, path)
+
+
 def test_no_other_route_stands_behind_it_and_each_says_so() -> None:
     for method, path, each in operations():
-        if method == "OPTIONS" or not path.startswith("/admin"):
+        if method == "OPTIONS" or not path.startswith(("/admin", "/ui/admin")):
             assert each["security"] == [{"NONE": []}], (method, path)
 
 
@@ -190,16 +199,18 @@ def test_no_route_takes_every_method_or_every_path() -> None:
         assert "+" not in path, path
 
 
-def test_the_authorizer_is_asked_at_every_request() -> None:
-    [scheme] = templates.body()["components"]["securitySchemes"].values()
-    said = scheme["x-amazon-apigateway-authorizer"]
+@pytest.mark.parametrize(("name", "header"), [("AdminAuthorizer", "Authorization"), ("ConsoleAuthorizer", "Cookie")])
+def test_the_authorizer_is_asked_at_every_request(name: str, header: str) -> None:
+    schemes = templates.body()["components"]["securitySchemes"]
+    assert set(schemes) == {"AdminAuthorizer", "ConsoleAuthorizer"}
+    said = schemes[name]["x-amazon-apigateway-authorizer"]
     assert said["authorizerResultTtlInSeconds"] == 0
     assert said["type"] == "request"
-    assert said["identitySource"] == "method.request.header.Authorization"
+    assert said["identitySource"] == f"method.request.header.{header}"
 
 
 def test_every_path_answers_the_cors_preflight() -> None:
-    paths = {path for _, path, _ in operations()}
+    paths = {path for _, path, _ in operations() if not path.startswith(("/ui/", "/authorize"))}  # pages have none
     preflights = {path: each for method, path, each in operations() if method == "OPTIONS"}
     assert set(preflights) == paths
     for each in preflights.values():
@@ -274,6 +285,8 @@ def test_the_regions_role_for_logs_is_not_taken_over() -> None:
 
 # --- the gateway's own refusals
 
+ALSO_PAGES = {"UNAUTHORIZED", "ACCESS_DENIED", "AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"}
+
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_refusal_of_the_gateway_is_a_problem_of_the_contract(kind: str) -> None:
@@ -292,10 +305,25 @@ def test_a_refusal_of_the_gateway_is_a_problem_of_the_contract(kind: str) -> Non
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_refusal_of_the_gateway_carries_the_headers_of_every_answer(kind: str) -> None:
     headers = headers_of(kind)
-    for name, value in (SECURITY_HEADERS | {"Content-Type": "application/problem+json"}).items():
+    for name, value in SECURITY_HEADERS.items():
         assert headers[name] == f"'{value}'"
+    # One header would speak for the page as well: there the template's own name does (`application/json`).
+    assert headers.get("Content-Type") == (None if kind in ALSO_PAGES else "'application/problem+json'")
     assert ("WWW-Authenticate" in headers) is (REFUSALS[kind].status == 401)
     assert ("Retry-After" in headers) is (REFUSALS[kind].status in (429, 503))
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_what_the_authorizer_refuses_is_a_page_to_a_browser(kind: str) -> None:
+    said = templates.body()["x-amazon-apigateway-gateway-responses"][kind]
+    page = said["responseTemplates"].get("text/html")
+    assert (page is not None) is (kind in ALSO_PAGES)
+    text = json.dumps(page)
+    assert "style=" not in text
+    assert "<style" not in text
+    assert "<script" not in text
+    if kind in ALSO_PAGES:
+        assert headers_of(kind)["X-Frame-Options"] == "'DENY'"
 
 
 def test_a_refusal_says_in_its_body_what_its_headers_say() -> None:
@@ -541,6 +569,14 @@ def test_admin_alone_changes_an_accounts_policy_and_nobody_removes_one(function:
         assert role_of(function).allows(ask(action, "StateTable", "ACCOUNT#acme")) is may
 
 
+def test_refresh_alone_touches_hand_over_codes_and_removes_none() -> None:
+    for action in ("GetItem", "PutItem", "UpdateItem"):
+        able = {each for each in FUNCTIONS if role_of(each).allows(ask(action, "StateTable", "CODE#0"))}
+        assert able == {"RefreshFunction"}, action
+    for action in ("DeleteItem", "BatchGetItem", "Query", "ConditionCheckItem"):
+        assert not any(role_of(each).allows(ask(action, "StateTable", "CODE#0")) for each in FUNCTIONS), action
+
+
 def test_reset_deletes_nothing_and_admin_subscribers_only() -> None:
     assert "dynamodb:DeleteItem" not in role_of("ResetFunction").on("StateTable")
     for partition in ("SUBSCRIBER#0", "ACCOUNT#acme", "BUDGET#0", "SIGNING_KEY"):
@@ -585,11 +621,29 @@ def test_the_roles_allow_what_the_functions_do_and_nothing_else(
     walk.own_account(service.bound_person("owner", authenticators=2))
     walk.admin_routes(admin, enrolled)
     walk.without_second_factor(service.person("newcomer"))
+    walk.applications(service.bound_person("user"))
     walk.rotations()
     walk.notices(service.bound_person("told@example.test"))
     for function in FUNCTIONS:
         for resource in (*TABLES, *INDEXES, "SealKey", "SigningSealKey"):
             assert role_of(function).on(resource) == walk.used(function, resource), (function, resource)
+
+
+def test_the_roles_allow_what_the_consoles_pages_do(service: Service, enrolled: Person, admin: Person) -> None:
+    browser = WalkingBrowser(Walk(service)).log_in(admin)
+    service.clock.advance(61)  # so that the use is written down
+    browser.get("/ui/admin").submit("/ui/admin", do="invite", login_name="newcomer")
+    browser.get("/ui/admin").submit("/ui/admin", do="open", login_name="enrolled")
+    for act in ("disable", "enable", "unlock"):
+        browser.submit("/ui/admin/subscriber", do=act)
+    browser.submit("/ui/admin/subscriber", do="reset-password", reason="forgotten")
+    service.clock.advance(61)
+    browser.get("/ui/admin/subscriber").submit("/ui/admin/reset", do="ask")
+    browser.submit("/ui/admin/reset", do="reset", reason="lost phone", sure="yes")
+    browser.get("/ui/admin/policy").submit("/ui/admin/policy", session_hours="8")
+    browser.get("/ui/admin/audit").submit("/ui/admin/audit", do="filter", login_name="enrolled")
+    browser.get("/ui/admin/subscriber").submit("/ui/admin/subscriber", do="ask-delete")
+    assert browser.submit("/ui/admin/subscriber", do="delete").status == 200
 
 
 ROUTES = templates.template().api().routes
@@ -615,9 +669,7 @@ class Walk:
 
     def send(self, method: str, path: str, expected: int, body: object = None, **how: Any) -> dict[str, templates.Json]:
         """Send a request as to a new environment, and hold its calls against the roles of the functions behind it."""
-        vars(self.service.services.keyring).update(_keys=[], _read_at=None, _opened=None)
-        self.service.services.store.accounts._policies.clear()
-        self.service.recorder.clear()
+        self._as_in_a_new_environment()
         reply = self.service.call(method, path, body, **how)
         assert reply.status == expected, reply.body
         resource = re.sub(r"(?<=subscribers/)[^/]+", "{login_name}", path.partition("?")[0])
@@ -625,6 +677,19 @@ class Walk:
         [route] = [each for each in ROUTES if (each.method, each.resource) == (method, resource)]
         self._hold_against_roles(*[route.function, *([route.authorizer.function] if route.authorizer else [])])
         return reply.body
+
+    def page[Answered](self, method: str, path: str, ask: Callable[[], Answered]) -> Answered:
+        """Ask for a page as of a new environment, and hold its calls against the roles of the functions behind it."""
+        self._as_in_a_new_environment()
+        answered = ask()
+        [route] = [each for each in ROUTES if (each.method, each.resource) == (method, path.partition("?")[0])]
+        self._hold_against_roles(*[route.function, *([route.authorizer.function] if route.authorizer else [])])
+        return answered
+
+    def _as_in_a_new_environment(self) -> None:
+        vars(self.service.services.keyring).update(_keys=[], _read_at=None, _opened=None)
+        self.service.services.store.accounts._policies.clear()
+        self.service.recorder.clear()
 
     def _hold_against_roles(self, *functions: str) -> None:
         """Fail for a call that none of the functions may make."""
@@ -730,6 +795,25 @@ class Walk:
         tokens = self.send("POST", "/login", 200, body)
         self.send("POST", "/step-up", 200, {"password": PASSWORD}, token=tokens["account_token"])
 
+    def applications(self, person: Person) -> None:
+        """Lead somebody who is signed in to an application, which renews its tokens and then shows its code again."""
+        self.service.account(applications=REGISTERED)
+        browser, desk = Browser(self.service).log_in(person), RelyingParty(self.service)
+        self.service.clock.advance(61)  # so that the use of the browser's session is noted
+        self._as_in_a_new_environment()
+        code = desk.code(browser)
+        self._hold_against_roles("RefreshFunction")
+        tokens = self._token(200, desk.redeem, code)
+        self._token(200, desk.refresh, tokens["refresh_token"])
+        self._token(400, desk.redeem, code)
+
+    def _token(self, expected: int, ask: Callable[[str], Reply], shown: str) -> dict[str, templates.Json]:
+        self._as_in_a_new_environment()
+        reply = ask(shown)
+        assert reply.status == expected, reply.body
+        self._hold_against_roles("RefreshFunction")
+        return reply.body
+
     def rotations(self) -> None:
         """Rotate until a key is made, another one given its end, and a third one removed."""
         for _ in range(3):
@@ -755,6 +839,17 @@ class Walk:
     def _password(self, person: Person) -> str:
         body = {"account": person.identity.account, "login_name": person.login_name, "password": PASSWORD}
         return str(self.send("POST", "/login", 200, body)["challenge"])
+
+
+class WalkingBrowser(Browser):
+    """A browser whose every request is held against the roles of the functions that answered it."""
+
+    def __init__(self, walk: Walk) -> None:
+        super().__init__(walk.service)
+        self._walk = walk
+
+    def _ask(self, method: str, path: str, form: dict[str, str] | None, headers: Mapping[str, str]) -> Any:
+        return self._walk.page(method, path, lambda: super(WalkingBrowser, self)._ask(method, path, form, headers))
 
 
 # --- keys and tables

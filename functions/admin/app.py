@@ -1,10 +1,16 @@
-"""The admin routes but the reset. They stand behind the authorizer, and check again."""
+"""The admin routes but the reset, and the console's pages. They stand behind the authorizer, and check again."""
 
-from secondstep import contract, shapes
+from typing import TYPE_CHECKING
+
+from secondstep import contract, shapes, site_map
 from secondstep.flows import administration, directory, invitation, policy
 from secondstep.http import App, Call, Tagged
 from secondstep.shapes import given
 from secondstep.subscriber import canonical_login_name
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -107,3 +113,67 @@ def audit(call: Call[shapes.Nothing]) -> shapes.EventsAnswer:
 
 def _named[Body: shapes.Request](call: Call[Body]) -> str:
     return canonical_login_name(call.path_parameter("login_name"))
+
+
+@handler.page(site_map.SHOW_PEOPLE)
+def show_people(browser: "Browser") -> "Answer":
+    """Show who belongs to the account."""
+    from secondstep.pages import console_people
+
+    return console_people.show(browser)
+
+
+@handler.page(site_map.SUBMIT_PEOPLE)
+def submit_people(browser: "Browser") -> "Answer":
+    """Search the list, open a subscriber, or invite one."""
+    from secondstep.pages import console_people
+
+    return console_people.submit(browser)
+
+
+@handler.page(site_map.SHOW_SUBSCRIBER)
+def show_subscriber(browser: "Browser") -> "Answer":
+    """Show one subscriber."""
+    from secondstep.pages import console_subscriber
+
+    return console_subscriber.show(browser)
+
+
+@handler.page(site_map.SUBMIT_SUBSCRIBER)
+def submit_subscriber(browser: "Browser") -> "Answer":
+    """Do what a button of the subscriber's page says."""
+    from secondstep.pages import console_subscriber
+
+    return console_subscriber.submit(browser)
+
+
+@handler.page(site_map.SHOW_POLICY)
+def show_policy(browser: "Browser") -> "Answer":
+    """Show the policy."""
+    from secondstep.pages import console_policy
+
+    return console_policy.show(browser)
+
+
+@handler.page(site_map.SUBMIT_POLICY)
+def submit_policy(browser: "Browser") -> "Answer":
+    """Replace the policy."""
+    from secondstep.pages import console_policy
+
+    return console_policy.submit(browser)
+
+
+@handler.page(site_map.SHOW_AUDIT)
+def show_audit(browser: "Browser") -> "Answer":
+    """Show what happened."""
+    from secondstep.pages import console_audit
+
+    return console_audit.show(browser)
+
+
+@handler.page(site_map.SUBMIT_AUDIT)
+def submit_audit(browser: "Browser") -> "Answer":
+    """Filter what happened."""
+    from secondstep.pages import console_audit
+
+    return console_audit.submit(browser)

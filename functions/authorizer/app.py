@@ -1,5 +1,7 @@
 """The authorizer of every admin route: never cached, so a demotion, a logout or a reset shows on the next call.
 
+A program shows a bearer token, a browser its session's cookie; neither is looked at where the other one counts.
+
 API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other exception (GatewayResponses: 503).
 """
 
@@ -9,10 +11,13 @@ from secondstep import bearer
 from secondstep.acting import ActingAdmin
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, NotFound
 from secondstep.http import Call, log_defect, request_context
+from secondstep.pages import cookies
 from secondstep.session import Accepts
 from secondstep.shapes import Nothing
 from secondstep.subscriber import canonical_login_name
 from secondstep.wiring import services
+
+_PAGES = "/ui/"
 
 
 class Unauthorized(Exception):
@@ -39,6 +44,9 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def _acting_admin(event: dict[str, Any]) -> ActingAdmin:
     """Read session, admin and, where the path names one, the subject: one consistent call."""
     environment = services()
+    if event["resource"].startswith(_PAGES):
+        handle = cookies.received(event).get(cookies.SESSION, "")
+        return bearer.acting_admin(bearer.recognize(handle, environment.store, request_context(event, environment)))
     call = Call(body=Nothing(), context=request_context(event, environment), services=environment, event=event)
     principal = bearer.authenticate(
         call.bearer_token(),

@@ -25,13 +25,16 @@ def discovery(call: Call[shapes.Nothing]) -> shapes.Discovery:
     return shapes.Discovery(
         issuer=issuer,
         jwks_uri=f"{issuer}{contract.JWKS.path}",
-        authorization_endpoint=f"{issuer}/authorize",
-        token_endpoint=f"{issuer}/token",
+        authorization_endpoint=f"{issuer}{site_map.AUTHORIZE.path}",
+        token_endpoint=f"{issuer}{contract.TOKEN.path}",
         response_types_supported=["code"],
         grant_types_supported=["authorization_code", "refresh_token"],
         code_challenge_methods_supported=["S256"],
         subject_types_supported=["public"],
         acr_values_supported=["aal1", "aal2"],
+        response_modes_supported=["query"],
+        token_endpoint_auth_methods_supported=["none"],  # public clients: PKCE is what binds a code to who asked
+        authorization_response_iss_parameter_supported=True,
     )
 
 
@@ -47,7 +50,7 @@ def health(_: Call[shapes.Nothing]) -> shapes.HealthAnswer:
     return shapes.HealthAnswer(status="ok", version=__version__)
 
 
-for path in {route.path for route in contract.ROUTES}:
+for path in {route.path for route in (*contract.ROUTES, contract.TOKEN)}:
     handler.preflight(path)
 
 

@@ -1,9 +1,15 @@
-"""`POST /admin/subscribers/{login_name}/reset`: a function of its own, with no use of any key."""
+"""`POST /admin/subscribers/{login_name}/reset` and its page: a function of its own, with no use of any key."""
 
-from secondstep import contract, shapes
+from typing import TYPE_CHECKING
+
+from secondstep import contract, shapes, site_map
 from secondstep.flows import reset as resetting
 from secondstep.http import App, Call
 from secondstep.subscriber import canonical_login_name
+
+if TYPE_CHECKING:
+    from secondstep.pages.answer import Answer
+    from secondstep.pages.browser import Browser
 
 handler = App()
 
@@ -19,3 +25,19 @@ def reset(call: Call[shapes.ReasonRequest]) -> shapes.TicketAnswer:
         store=call.services.store,
         context=call.context,
     )
+
+
+@handler.page(site_map.SHOW_RESET)
+def show_reset(browser: "Browser") -> "Answer":
+    """Ask for the reason and the confirmation."""
+    from secondstep.pages import console_reset
+
+    return console_reset.show(browser)
+
+
+@handler.page(site_map.SUBMIT_RESET)
+def submit_reset(browser: "Browser") -> "Answer":
+    """Reset; the ticket is shown once, in the answer."""
+    from secondstep.pages import console_reset
+
+    return console_reset.submit(browser)

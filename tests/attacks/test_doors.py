@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from secondstep import contract
+from secondstep import contract, site_map
 from secondstep.contract import Route
 from tests.attacks import raw
 from tests.attacks.raw import assert_has_fixed_headers, assert_is_problem
@@ -28,14 +28,14 @@ RESOURCES = sorted({route.path for route in contract.ROUTES})
 
 def test_the_template_has_the_contracts_routes_their_preflights_and_no_other_door(service: Service) -> None:
     deployed = {(route.method, route.resource) for route in service.gateway.api.routes}
-    described = {(route.method, route.path) for route in contract.ROUTES}
+    described = {(route.method, route.path) for route in (*contract.ROUTES, *site_map.PAGES)}
     assert deployed == described | {("OPTIONS", path) for path in RESOURCES}
 
 
 def test_the_authorizer_stands_before_every_admin_route_and_its_answer_is_never_kept(service: Service) -> None:
     for route in service.gateway.api.routes:
         if route.method != "OPTIONS":
-            assert (route.authorizer is not None) == route.resource.startswith("/admin/"), route
+            assert (route.authorizer is not None) == route.resource.startswith(("/admin/", "/ui/admin")), route
 
 
 @pytest.mark.parametrize("resource", RESOURCES)

@@ -310,6 +310,9 @@ def test_the_discovery_document_is_exact_and_may_be_cached(service: Service) -> 
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "acr_values_supported": ["aal1", "aal2"],
+        "response_modes_supported": ["query"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "authorization_response_iss_parameter_supported": True,
     }
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from secondstep import errors, http, wiring
+from secondstep import errors, http, incoming, wiring
 from secondstep.aws import AwsRefused
 from secondstep.contract import LARGEST_PICTURE, PNG, Route
 from secondstep.errors import ServiceError
@@ -108,7 +108,7 @@ def event(
 
 
 def parsed(body: str | None, **changes: Any) -> Probe:
-    return http.parse_body(event(body, **changes), Probe)
+    return incoming.parse_body(event(body, **changes), Probe)
 
 
 def wrong(body: str | None, **changes: Any) -> tuple[str, str]:
@@ -310,7 +310,7 @@ def test_no_media_type_and_two_of_them_are_refused() -> None:
 def test_no_body_needs_no_media_type_and_is_an_empty_object(
     body: str | None, headers: tuple[tuple[str, str], ...]
 ) -> None:
-    assert http.parse_body(event(body, headers=headers), Nothing) == Nothing()
+    assert incoming.parse_body(event(body, headers=headers), Nothing) == Nothing()
     assert wrong(body, headers=headers) == ("", "Object missing required field `text`")
 
 
@@ -325,7 +325,9 @@ IS_PNG: dict[str, Any] = {"headers": (("Content-Type", "image/png"),), "isBase64
 
 
 def picture(body: str, **changes: Any) -> bytes:
-    taken = http.parse_body(event(body, **IS_PNG | changes), PictureRequest, media_type=PNG, largest=LARGEST_PICTURE)
+    taken = incoming.parse_body(
+        event(body, **IS_PNG | changes), PictureRequest, media_type=PNG, largest=LARGEST_PICTURE
+    )
     return taken.png
 
 
@@ -388,7 +390,7 @@ def test_the_field_is_named_by_its_place() -> None:
 
 def queried(many: dict[str, list[str]] | None, single: dict[str, str] | None = None) -> Parameters:
     sent = event(multiValueQueryStringParameters=many, queryStringParameters=single)
-    return http.parse_query(sent, Parameters)
+    return incoming.parse_query(sent, Parameters)
 
 
 def test_query_parameters_become_their_struct() -> None:

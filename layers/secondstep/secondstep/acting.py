@@ -31,6 +31,10 @@ class ActingAdmin(NamedTuple):
         if now - self.auth_time > max_age:
             raise StepUpRequired(max_age=max_age)
 
+    def about(self, subject: Subscriber) -> "ActingAdmin":
+        """Return the admin, about to act on a subscriber of the account that was read."""
+        return self._replace(subject=Person.of(subject), subject_role=subject.role.value)
+
     @property
     def caller(self) -> str:
         """Return whose cursors are good."""

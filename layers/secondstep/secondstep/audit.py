@@ -32,6 +32,7 @@ class EventName(StrEnum):
     REFRESH_REUSE = "refresh_reuse"
     LOGOUT = "logout"
     SESSION_ENDED = "session_ended"
+    AUTHORIZED = "authorized"
     PASSWORD_SET = "password_set"  # noqa: S105
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     INVITED = "invited"

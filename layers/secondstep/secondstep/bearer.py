@@ -77,11 +77,11 @@ def authenticate(
     return Principal(claims, found.session, found.subscriber, found.subject)
 
 
-def browsing(handle: str, store: Store, context: RequestContext) -> Principal:
+def recognize(handle: str, store: Store, context: RequestContext) -> Principal:
     """Return who a browser's session belongs to, by one consistent read; InvalidToken where it is not alive.
 
     The cookie holds an opaque handle and never a token, so what it opens ends on the very next call: with the session,
-    the subscriber's epoch, or the account's idle time. That it was used is written at most once a minute.
+    the subscriber's epoch, or the account's idle time. Nothing is written.
     """
     presented = parse_refresh_token(handle)
     found = store.sessions.read(presented.subscriber_hash, presented.sid)
@@ -94,9 +94,15 @@ def browsing(handle: str, store: Store, context: RequestContext) -> Principal:
     unused_seconds = context.now - session.last_used_at
     if unused_seconds > store.accounts.policy(subscriber.account, context.now).idle_minutes * 60:
         raise InvalidToken
-    if unused_seconds >= _NOTED_AFTER_SECONDS:
-        store.sessions.note_use(session, context.now)
     return Principal(_claims_of(session, subscriber), session, subscriber)
+
+
+def browsing(handle: str, store: Store, context: RequestContext) -> Principal:
+    """Return who a browser's session belongs to, as `recognize`; that it was used is written once a minute at most."""
+    principal = recognize(handle, store, context)
+    if context.now - principal.session.last_used_at >= _NOTED_AFTER_SECONDS:
+        store.sessions.note_use(principal.session, context.now)
+    return principal
 
 
 def _claims_of(session: Session, subscriber: Subscriber) -> Claims:
@@ -125,6 +131,14 @@ def acting_admin(principal: Principal) -> ActingAdmin:
         subject=Person.of(subject) if subject else None,
         subject_role=subject.role.value if subject else "",
     )
+
+
+def console_admin(principal: Principal, handed: Mapping[str, str]) -> ActingAdmin:
+    """Return the admin of a page of the console: the one that the authorizer let pass, and still an admin now."""
+    admin = acting_admin(principal)
+    if from_authorizer_context(handed, principal.claims).standing != admin.standing:
+        raise InvalidToken
+    return admin
 
 
 def to_authorizer_context(admin: ActingAdmin) -> dict[str, str]:

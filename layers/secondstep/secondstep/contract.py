@@ -9,7 +9,7 @@ import msgspec
 
 from secondstep import errors, shapes
 
-JSON, PNG = "application/json", "image/png"
+JSON, PNG, FORM = "application/json", "image/png", "application/x-www-form-urlencoded"
 LARGEST_BODY, LARGEST_PICTURE = 4 * 1024, 32 * 1024
 
 type Refusals = tuple[type[errors.ServiceError], ...]
@@ -200,12 +200,7 @@ SESSIONS = _own(
     answers=list[shapes.SessionLine],
     refusals=_OWN_READS,
 )
-END_SESSION = _own(
-    "DELETE",
-    "/me/sessions/{id}",
-    "End one of one's own sessions",
-    status=204,
-)
+END_SESSION = _own("DELETE", "/me/sessions/{id}", "End one of one's own sessions", status=204)
 OWN_EVENTS = _own(
     "GET",
     "/me/events",
@@ -250,13 +245,7 @@ SUMMARY = _admin(
     answers=shapes.SummaryAnswer,
     refusals=_READS,
 )
-READ_SUBSCRIBER = _admin(
-    "GET",
-    _ONE,
-    "Read one subscriber",
-    answers=shapes.SubscriberAnswer,
-    refusals=_READS,
-)
+READ_SUBSCRIBER = _admin("GET", _ONE, "Read one subscriber", answers=shapes.SubscriberAnswer, refusals=_READS)
 CHANGE_SUBSCRIBER = _admin(
     "PATCH",
     _ONE,
@@ -352,6 +341,17 @@ HEALTH = Route(
     summary="Whether the service answers; makes no call to AWS",
     answers=shapes.HealthAnswer,
     refusals=(errors.InvalidRequest,),
+)
+
+# A form in, refusals as RFC 6749 words them: it is found by the discovery document, and stands in no other one.
+TOKEN = Route(
+    method="POST",
+    path="/token",
+    function="refresh",
+    summary="Change a code or a refresh token for an application's tokens",
+    takes=shapes.TokenRequest,
+    media_type=FORM,
+    answers=shapes.TokenAnswer,
 )
 
 ROUTES = (

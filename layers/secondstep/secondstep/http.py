@@ -4,12 +4,10 @@ The gateway has matched the route; it is taken from the event's `resource`, neve
 (attack A15: double slashes, percent-encodings and trailing slashes of the path decide nothing here).
 """
 
-import base64
-import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import msgspec
@@ -21,7 +19,7 @@ from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
 from secondstep.bearer import Principal, authenticate, from_authorizer_context, verify
 from secondstep.context import RequestContext
-from secondstep.contract import JSON, LARGEST_BODY, PNG, Route
+from secondstep.contract import Route
 from secondstep.errors import (
     InternalError,
     InvalidRequest,
@@ -32,6 +30,8 @@ from secondstep.errors import (
     StepUpRequired,
     UnsupportedMediaType,
 )
+from secondstep.incoming import header_values, parse_body, parse_form, parse_query
+from secondstep.oauth import TokenRefused
 from secondstep.session import Accepts
 from secondstep.settings import Settings
 from secondstep.shapes import Request
@@ -66,7 +66,7 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
 
     def bearer_token(self) -> str:
         """Return the bearer token (RFC 6750 section 2.1); InvalidToken where there is not exactly one."""
-        values = _header_values(self.event, "authorization")
+        values = header_values(self.event, "authorization")
         scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not token:
             raise InvalidToken
@@ -78,7 +78,7 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
 
     def has_bearer_token(self) -> bool:
         """Tell whether any authorization came along."""
-        return bool(_header_values(self.event, "authorization"))
+        return bool(header_values(self.event, "authorization"))
 
     def query[Parameters: Request](self, takes: type[Parameters]) -> Parameters:
         """Return the query parameters as the contract's struct; each at most once, none unknown."""
@@ -86,7 +86,7 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
 
     def header(self, name: str) -> str | None:
         """Return a header that may come once; InvalidRequest where it comes more often."""
-        values = _header_values(self.event, name)
+        values = header_values(self.event, name)
         if len(values) > 1:
             raise InvalidRequest("comes more than once", field=name)
         return values[0] if values else None
@@ -112,6 +112,7 @@ class App:
     def __init__(self) -> None:
         self._resolver = APIGatewayRestResolver()
         self._resolver.not_found(self._unknown_route)
+        self._pages: set[str] = set()
 
     def route[Body: Request](
         self, route: Route, takes: type[Body]
@@ -128,6 +129,21 @@ class App:
 
         return register
 
+    def form[Body: Request](
+        self, route: Route, takes: type[Body]
+    ) -> Callable[[Callable[[Call[Body]], object]], Callable[[Call[Body]], object]]:
+        """Register the function of a route of OAuth: a form in, JSON out, refusals as RFC 6749 section 5.2 has them."""
+
+        def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
+            def answer() -> Response[str]:
+                event = self._resolver.current_event.raw_event
+                return _guarded(lambda: _granted(lambda: function(_form_call(event, route, takes)), route), event)
+
+            self._resolver.route(route.path, method=route.method)(answer)
+            return function
+
+        return register
+
     def page(self, route: PageRoute) -> Callable[[Callable[["Browser"], "Answer"]], Callable[["Browser"], "Answer"]]:
         """Register the handler of a page. What makes HTML is imported when the first page is asked for."""
 
@@ -136,6 +152,7 @@ class App:
                 event = self._resolver.current_event.raw_event
                 return _guarded(lambda: _page(event, handler), event)
 
+            self._pages.add(route.path)
             self._resolver.route(route.path, method=route.method)(answer)
             return handler
 
@@ -148,7 +165,8 @@ class App:
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
         answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
-        self._add_cors(answer, event)
+        if event["resource"] not in self._pages:  # a page is for who sits in front of it, never for another site
+            self._add_cors(answer, event)
         _report(event, answer, answer["multiValueHeaders"].pop(_CODE, ["ok"])[0])
         return answer
 
@@ -158,7 +176,7 @@ class App:
     @staticmethod
     def _add_cors(answer: dict[str, Any], event: dict[str, Any]) -> None:
         """Echo a listed origin, never with credentials; another one gets nothing."""
-        origins = _header_values(event, "origin")
+        origins = header_values(event, "origin")
         headers = answer["multiValueHeaders"]
         allowed = len(origins) == 1 and services_settings().allows_origin(origins[0])
         headers["Vary"] = ["Origin"]
@@ -183,6 +201,13 @@ def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body])
     )
 
 
+def _form_call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body]) -> Call[Body]:
+    environment = services()
+    parse_query(event, route.query)
+    context = request_context(event, environment)
+    return Call(body=parse_form(event, takes), context=context, services=environment, event=event)
+
+
 def _page(event: dict[str, Any], handler: Callable[["Browser"], "Answer"]) -> Response[str]:
     from secondstep.pages import site
 
@@ -203,6 +228,24 @@ def _guarded(answer: Callable[[], Response[str]], event: dict[str, Any]) -> Resp
     except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
         log_defect()
         return _problem(InternalError(), event)
+
+
+def _granted(answer: Callable[[], object], route: Route) -> Response[str]:
+    """Answer what is granted, or the refusal in OAuth's words; what decides nothing (500, 503) stays a problem."""
+    try:
+        return _success(route, answer())
+    except TokenRefused as refused:
+        return _oauth_error(refused)
+    except InvalidToken:
+        return _oauth_error(TokenRefused("invalid_grant", "The refresh token is unknown, used, expired or revoked."))
+    except (InvalidRequest, PayloadTooLarge, UnsupportedMediaType) as refused:
+        return _oauth_error(TokenRefused("invalid_request", "The request is no form that this takes."), refused.status)
+
+
+def _oauth_error(refused: TokenRefused, status: int = 0) -> Response[str]:
+    document = {"error": refused.error, "error_description": refused.description}
+    headers = {_CODE: refused.error} | ({"WWW-Authenticate": "Basic"} if refused.status == _UNAUTHORIZED else {})
+    return _respond(status or refused.status, msgspec.json.encode(document).decode(), headers)
 
 
 def services_settings() -> Settings:
@@ -231,111 +274,6 @@ def issuer(request_context: dict[str, Any], settings: Settings) -> str:
         return settings.public_url
     api, stage = request_context["apiId"], request_context["stage"]
     return f"https://{api}.execute-api.{settings.region}.amazonaws.com/{stage}"
-
-
-def parse_query[Parameters: Request](event: dict[str, Any], takes: type[Parameters]) -> Parameters:
-    """Return the query parameters as a struct; a repeated, unknown or ill-typed one is refused."""
-    many = event.get("multiValueQueryStringParameters") or {}
-    sent = many or {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
-    repeated = [name for name, values in sent.items() if len(values) != 1]
-    if repeated:
-        raise InvalidRequest("comes more than once", field=repeated[0])
-    return _converted({name: values[0] for name, values in sent.items()}, takes, strict=False)
-
-
-def parse_body[Body: Request](
-    event: dict[str, Any], takes: type[Body], *, media_type: str = JSON, largest: int = LARGEST_BODY
-) -> Body:
-    """Return the body as the contract's struct: JSON, no unknown, ill-typed or repeated field; or a picture's bytes.
-
-    No larger and of no other media type than the route takes.
-    """
-    raw = event.get("body") or ""
-    is_binary = bool(event.get("isBase64Encoded"))
-    if len(raw.encode(errors="surrogatepass")) > (_in_base64(largest) if is_binary else largest):
-        raise PayloadTooLarge
-    if not raw:
-        return _converted({}, takes)
-    if event["httpMethod"] == "GET":
-        raise InvalidRequest("takes no body")
-    content_types = _header_values(event, "content-type")
-    if [each.partition(";")[0].strip().lower() for each in content_types] != [media_type]:
-        raise UnsupportedMediaType
-    if is_binary != (media_type == PNG):
-        raise UnsupportedMediaType
-    return _converted({"png": _decoded(raw, largest)} if is_binary else _json(raw), takes)
-
-
-def _in_base64(length: int) -> int:
-    return -(-length // 3) * 4
-
-
-def _decoded(raw: str, largest: int) -> bytes:
-    """Return a binary body as it was sent; API Gateway hands over what `BinaryMediaTypes` names in Base64."""
-    try:
-        body = base64.b64decode(raw, validate=True)
-    except ValueError as broken:
-        raise UnsupportedMediaType from broken
-    if len(body) > largest:
-        raise PayloadTooLarge
-    return body
-
-
-def _json(raw: str) -> object:
-    try:
-        parsed = json.loads(raw, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
-    except RecursionError as deep:
-        raise InvalidRequest("is nested too deeply") from deep
-    except ValueError as broken:
-        raise InvalidRequest("is not JSON") from broken
-    return parsed
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a repeated key (two readers may take different ones) and text that is not Unicode."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise InvalidRequest("names a field twice")
-    if not all(_is_unicode(name) and _is_text_throughout(value) for name, value in pairs):
-        raise InvalidRequest("has a lone surrogate")
-    return fields
-
-
-def _is_text_throughout(value: object) -> bool:
-    """Tell whether a parsed value holds no lone surrogate; objects were looked at when they were parsed."""
-    if isinstance(value, list):
-        return all(_is_text_throughout(each) for each in value)
-    return not isinstance(value, str) or _is_unicode(value)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidRequest(f"{name} is not JSON")
-
-
-def _converted[Shape: Request](fields: object, takes: type[Shape], *, strict: bool = True) -> Shape:
-    """Return the struct; query parameters are text, so their numbers are not `strict`."""
-    try:
-        return msgspec.convert(fields, takes, strict=strict)
-    except msgspec.ValidationError as wrong:
-        message, _, path = str(wrong).partition(" - at `$")
-        if message.startswith("Invalid enum value"):  # msgspec would repeat what was typed
-            message = "is none of the allowed values"
-        raise InvalidRequest(message, field=path.rstrip("`").lstrip(".")) from wrong
-
-
-def _header_values(event: dict[str, Any], name: str) -> list[str]:
-    """Return all values of a header, whatever its case."""
-    many = event.get("multiValueHeaders") or {}
-    single = {key: [value] for key, value in (event.get("headers") or {}).items()}
-    return [value for key, values in (many or single).items() if key.lower() == name for value in values]
 
 
 class Tagged(msgspec.Struct, frozen=True):

@@ -4,8 +4,8 @@ from msgspec import UNSET
 
 from secondstep.account import Policy
 from secondstep.context import RequestContext
-from secondstep.session import Carrier, Login, Session, SigningKey, sign_tokens, start
-from secondstep.shapes import SessionAnswer, StepUpAnswer
+from secondstep.session import Carrier, Login, Session, SigningKey, sign_access_token, sign_tokens, start
+from secondstep.shapes import SessionAnswer, StepUpAnswer, TokenAnswer
 from secondstep.subscriber import Subscriber
 
 
@@ -64,6 +64,17 @@ def session_answer(
         session_expires_at=session.expires_at,
         recovery_codes=UNSET if recovery_codes is None else recovery_codes,
         recovery_codes_left=UNSET if recovery_codes_left is None else recovery_codes_left,
+    )
+
+
+def token_answer(key: SigningKey, login: Login, context: RequestContext) -> TokenAnswer:
+    """Return what an application gets: never a token that opens the account."""
+    signed = sign_access_token(key, login.subscriber, login.session, issuer=context.issuer, now=context.now)
+    return TokenAnswer(
+        access_token=signed.text,
+        token_type="Bearer",  # noqa: S106 - the type, not a token
+        expires_in=signed.expires_in,
+        refresh_token=login.handle,
     )
 
 

@@ -244,24 +244,45 @@ def sign_tokens(
 
     A step-up passes its own `auth_time` and `amr`; they live in these two tokens only.
     """
-    factors = amr or session.amr
-    lifetime = min(ACCESS_TOKEN_SECONDS, session.expires_at - now)
-    common = {
+    claims = _claims(subscriber, session, issuer=issuer, now=now) | ({"auth_time": auth_time} if auth_time else {})
+    claims |= _proven_by(amr) if amr else {}
+    return SignedTokens(_sign(key, claims, subscriber.account), _sign(key, claims, issuer), int(claims["exp"]) - now)
+
+
+class AccessToken(NamedTuple):
+    """The one token that an application gets, and its life in seconds."""
+
+    text: str
+    expires_in: int
+
+
+def sign_access_token(
+    key: SigningKey, subscriber: Subscriber, session: Session, *, issuer: str, now: int
+) -> AccessToken:
+    """Return the token of an application's session; one that opens the account is not even made."""
+    claims = _claims(subscriber, session, issuer=issuer, now=now)
+    return AccessToken(_sign(key, claims, subscriber.account), int(claims["exp"]) - now)
+
+
+def _claims(subscriber: Subscriber, session: Session, *, issuer: str, now: int) -> dict[str, Any]:
+    return {
         "iss": issuer,
         "sub": subscriber.sub,
         "client_id": session.client_id,
         "account": subscriber.account,
         "iat": now,
         "nbf": now,
-        "exp": now + lifetime,
+        "exp": min(now + ACCESS_TOKEN_SECONDS, session.expires_at),
         "sid": session.sid,
-        "auth_time": auth_time or session.auth_time,
-        "amr": list(factors),
-        "acr": "aal2" if "mfa" in factors else "aal1",
+        "auth_time": session.auth_time,
+        **_proven_by(session.amr),
         "login_name": subscriber.login_name,
         "role": subscriber.role.value,
     }
-    return SignedTokens(_sign(key, common, subscriber.account), _sign(key, common, issuer), lifetime)
+
+
+def _proven_by(factors: tuple[str, ...]) -> dict[str, Any]:
+    return {"amr": list(factors), "acr": "aal2" if "mfa" in factors else "aal1"}
 
 
 def _sign(key: SigningKey, claims: Mapping[str, Any], audience: str) -> str:

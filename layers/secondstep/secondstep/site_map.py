@@ -27,6 +27,13 @@ SHOW_STEP_UP, SUBMIT_STEP_UP = _page("/ui/step-up", "verify")
 SHOW_ADD, SUBMIT_ADD = _page("/ui/add", "enroll")
 SHOW_CHANGE_PASSWORD, SUBMIT_CHANGE_PASSWORD = _page("/ui/change-password", "password")
 SHOW_ACCOUNT, SUBMIT_ACCOUNT = _page("/ui/account", "me")
+AUTHORIZE = PageRoute("GET", "/authorize", "refresh")  # where an application sends its users
+CONTINUE = PageRoute("GET", "/ui/continue", "refresh")  # and where their sign-in leads back to
+SHOW_PEOPLE, SUBMIT_PEOPLE = _page("/ui/admin", "admin")
+SHOW_SUBSCRIBER, SUBMIT_SUBSCRIBER = _page("/ui/admin/subscriber", "admin")
+SHOW_RESET, SUBMIT_RESET = _page("/ui/admin/reset", "reset")
+SHOW_POLICY, SUBMIT_POLICY = _page("/ui/admin/policy", "admin")
+SHOW_AUDIT, SUBMIT_AUDIT = _page("/ui/admin/audit", "admin")
 COLOURS = PageRoute("GET", "/ui/account.css", "login")
 STYLESHEET = PageRoute("GET", "/ui/style.css", "published")
 SCRIPT = PageRoute("GET", "/ui/script.js", "published")
@@ -51,6 +58,18 @@ PAGES = (
     SUBMIT_CHANGE_PASSWORD,
     SHOW_ACCOUNT,
     SUBMIT_ACCOUNT,
+    AUTHORIZE,
+    CONTINUE,
+    SHOW_PEOPLE,
+    SUBMIT_PEOPLE,
+    SHOW_SUBSCRIBER,
+    SUBMIT_SUBSCRIBER,
+    SHOW_RESET,
+    SUBMIT_RESET,
+    SHOW_POLICY,
+    SUBMIT_POLICY,
+    SHOW_AUDIT,
+    SUBMIT_AUDIT,
     COLOURS,
     STYLESHEET,
     SCRIPT,

@@ -83,7 +83,8 @@ def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext
 
 
 def _given(wanted: PolicyRequest) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(given_fields(wanted))
+    """Return the fields that were sent as they come back from the store: lists where the record has tuples."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(given_fields(wanted)))
     return plain
 
 

@@ -1,25 +1,27 @@
 """Sessions: refresh with rotation and reuse detection (RFC 9700 section 4.14.2), and log out."""
 
+from collections.abc import Callable
+
 from secondstep import describing
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.bearer import Principal
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidToken, NotFound, Unavailable
-from secondstep.issuing import session_answer
-from secondstep.keys import Keyring
+from secondstep.oauth import is_registered
 from secondstep.session import (
+    OWN_CLIENT,
     REPEAT_SECONDS,
     Carrier,
+    Login,
     PresentedRefreshToken,
     Session,
     hash_refresh_secret,
     is_sid,
     parse_refresh_token,
-    refresh_token,
     successor,
     was_issued_before,
 )
-from secondstep.shapes import SessionAnswer, SessionLine
+from secondstep.shapes import SessionLine
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.sessions import SessionStale
@@ -28,15 +30,20 @@ from secondstep.subscriber import Subscriber
 _RACES = 3
 
 
-def refresh(text: str, *, store: Store, keyring: Keyring, context: RequestContext) -> SessionAnswer:
+def refresh(
+    text: str, *, client_id: str = OWN_CLIENT, store: Store, ready: Callable[[], object], context: RequestContext
+) -> Login:
     """Rotate a refresh token: one consistent read of session and subscriber, one transaction that checks both.
 
     The same token within ten seconds gets the same successor again; later it ends the session. Text that was never
-    issued for the session changes nothing. Raises InvalidToken, Unavailable.
+    issued for the session, or a session that is not this client's, changes nothing. `ready` raises where no tokens
+    could be made. Raises InvalidToken, Unavailable.
     """
     presented = parse_refresh_token(text)
-    key = keyring.signing_key(context.now)
+    ready()
     session, subscriber = _living(presented, store, context)
+    if session.client_id != client_id:  # else an application could change its token for one that opens the account
+        raise InvalidToken
     _refuse_idle_or_weak(session, subscriber, store, context)
     following = successor(session.seed, presented.secret)
     for _ in range(_RACES):
@@ -47,7 +54,7 @@ def refresh(text: str, *, store: Store, keyring: Keyring, context: RequestContex
                 raise InvalidToken from stale
             session = stale.current  # another request rotated it: this one is now a repeat, or a reuse
         else:
-            return session_answer(key, subscriber, session, refresh_token(session, following), context)
+            return Login(subscriber, session, following)
     raise Unavailable
 
 
@@ -62,11 +69,14 @@ def _living(presented: PresentedRefreshToken, store: Store, context: RequestCont
 
 
 def _refuse_idle_or_weak(session: Session, subscriber: Subscriber, store: Store, context: RequestContext) -> None:
-    """Refuse a session that was idle too long, or without the second factor where one is asked for now."""
+    """Refuse a session that was idle too long, without the second factor where one is asked for now, or whose
+    application the account has given up.
+    """
     policy = store.accounts.policy(subscriber.account, context.now)
     idle = context.now - session.last_used_at > policy.idle_minutes * 60
     weak = "mfa" not in session.amr and (policy.mfa_required or subscriber.is_bound)
-    if idle or weak:
+    is_known = session.client_id == OWN_CLIENT or is_registered(policy.applications, session.client_id)
+    if idle or weak or not is_known:
         raise InvalidToken
 
 

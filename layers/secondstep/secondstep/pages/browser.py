@@ -41,21 +41,26 @@ class Browser:
     def prefix(self) -> str:
         """Return what stands before `/ui/` in this deployment: a stage, a base path, or nothing."""
         path = str((self.event.get("requestContext") or {}).get("path") or self.event["resource"])
-        return path.partition("/ui/")[0]
+        before, ui, _ = path.partition("/ui/")
+        return before if ui else path.rstrip("/").removesuffix(self.event["resource"])
+
+    @property
+    def parameters(self) -> Mapping[str, list[str]]:
+        """Return the query parameters as they came, each as often as it came."""
+        return self.event.get("multiValueQueryStringParameters") or {}
 
     @cached_property
     def query(self) -> dict[str, str]:
         """Return the query parameters; InvalidRequest where one comes more than once."""
-        many = self.event.get("multiValueQueryStringParameters") or {}
-        if any(len(values) != 1 for values in many.values()):
+        if any(len(values) != 1 for values in self.parameters.values()):
             raise InvalidRequest("comes more than once")
-        return {name: values[0] for name, values in many.items()}
+        return {name: values[0] for name, values in self.parameters.items()}
 
     @cached_property
     def language(self) -> Language:
         """Return the language to speak: as asked for, as chosen before, as the browser says, or English."""
         return chosen(
-            self.query.get("ui_locales", ""),
+            " ".join(self.parameters.get("ui_locales", [])),
             self.cookies.get(cookies.LANGUAGE, ""),
             self._header("accept-language"),
         )
@@ -86,7 +91,7 @@ class Browser:
         if len(raw) > _LARGEST_FORM:
             raise PayloadTooLarge
         try:
-            pairs = parse_qsl(raw, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=60)
+            pairs = parse_qsl(raw, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=100)
         except ValueError as broken:
             raise InvalidRequest("is not a form") from broken
         if len(dict(pairs)) != len(pairs):

@@ -12,7 +12,11 @@ CHALLENGE = "__Host-challenge"  # the challenge token between the first and the 
 SESSION = "__Host-session"  # the handle of a browser's session
 CLAIMANT = "__Host-claimant"  # account and login name that were typed, to be shown and to be used again
 TICKET = "__Host-ticket"  # the short-lived password ticket that a login has answered
+PEOPLE = "__Host-people"  # what the console's list was asked for; it holds names, so no address has to
+SUBJECT = "__Host-subject"  # whom the console looks at
+AUDIT = "__Host-audit"  # what the console's audit was asked for
 LANGUAGE = "__Host-language"
+AUTHORIZE = "__Host-authorize"  # what an application has asked for, while its user signs in
 
 _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 

@@ -17,12 +17,12 @@ from secondstep.errors import (
 )
 from secondstep.flows import addition, enrollment, recovery, verification
 from secondstep.flows.step_up import StepUp
-from secondstep.pages import cookies
+from secondstep.pages import afterwards, cookies
 from secondstep.pages.answer import Answer, GoTo, Page
 from secondstep.pages.browser import Browser
 from secondstep.pages.codes import codes_page
 from secondstep.pages.failing import told
-from secondstep.pages.signed_in import entered
+from secondstep.pages.signed_in import destination, entered
 from secondstep.pages.waiting import start_again, waiting
 from secondstep.session import Carrier, Login
 from secondstep.subscriber import Purpose, Subscriber
@@ -108,7 +108,7 @@ def submit_recovery(browser: Browser) -> Answer:
 def _welcome(browser: Browser, login: Login) -> Answer:
     """Let the browser in. Recovery codes that were just made are the answer to this very form, and never again."""
     if login.recovery_codes is None:
-        return GoTo("account", entered(login))
+        return GoTo(destination(browser), entered(login))
     return codes_page(browser, login.recovery_codes, login.subscriber.account, cookies=entered(login))
 
 
@@ -118,8 +118,9 @@ def submit_saved(browser: Browser) -> Answer:
     typed = recovery_codes.parse(browser.form.get("recovery_code", ""))
     proofs = browser.form.get("proofs", "")
     if typed is not None and browser.sign(typed) in proofs.split():
-        return GoTo("account")
-    shows = {"codes": [], "proofs": proofs, "error": told(InvalidRequest("is none of them", field="recovery_code"))}
+        return GoTo(destination(browser))
+    refused = told(InvalidRequest("is none of them", field="recovery_code"))
+    shows = {"codes": [], "proofs": proofs, "after": destination(browser), "error": refused}
     return Page(template="recovery_codes", shows=shows, account=principal.subscriber.account, status=400)
 
 
@@ -149,12 +150,12 @@ def _shown(subscriber: Subscriber, refused: ServiceError | None) -> dict[str, An
 
 def show_step_up(browser: Browser) -> Answer:
     """Ask for fresh proof within the session."""
-    return _step_up_page(browser.principal())
+    return _step_up_page(browser.principal(), afterwards.asked_for(browser))
 
 
 def submit_step_up(browser: Browser) -> Answer:
     """Accept a code, a recovery code, or the password of who has no authenticator."""
-    principal = browser.principal()
+    principal, then = browser.principal(), afterwards.typed(browser)
     attempt = StepUp(principal, store=browser.store, context=browser.context)
     try:
         if not principal.subscriber.is_bound:
@@ -167,11 +168,11 @@ def submit_step_up(browser: Browser) -> Answer:
                 raise InvalidRequest("must be six digits", field="code")
             attempt.by_code(code, None, browser.services.seal_key)
     except (*_SAID_HERE, InvalidCredentials) as refused:
-        return _step_up_page(principal, refused)
-    return GoTo("account")
+        return _step_up_page(principal, then, refused)
+    return GoTo(then)
 
 
-def _step_up_page(principal: Principal, refused: ServiceError | None = None) -> Page:
-    shows = _shown(principal.subscriber, refused) | {"is_bound": principal.subscriber.is_bound}
+def _step_up_page(principal: Principal, then: str, refused: ServiceError | None = None) -> Page:
+    shows = _shown(principal.subscriber, refused) | {"is_bound": principal.subscriber.is_bound, "then": then}
     status = refused.status if refused else 200
     return Page(template="step_up", shows=shows, account=principal.subscriber.account, status=status)

@@ -1,12 +1,13 @@
 """The sign-in page: account, login name, password; what comes next is the flow's to say."""
 
+from secondstep.account import Policy
 from secondstep.errors import InvalidCredentials, InvalidRequest, ServiceError, TooManyAttempts
 from secondstep.flows import login
-from secondstep.pages import cookies
+from secondstep.pages import colour, cookies
 from secondstep.pages.answer import Answer, Asset, GoTo, Page
 from secondstep.pages.browser import Browser, as_claimant
 from secondstep.pages.failing import told
-from secondstep.pages.signed_in import entered
+from secondstep.pages.signed_in import destination, entered
 from secondstep.session import Carrier, Login
 from secondstep.shapes import EnrollNext, PasswordNext, VerifyNext
 from secondstep.subscriber import Identity
@@ -36,10 +37,10 @@ def submit(browser: Browser) -> Answer:
         )
     except (InvalidCredentials, InvalidRequest, TooManyAttempts) as refused:
         return _page(account, login_name, refused)
-    return _next(answer, identity)
+    return _next(browser, answer, identity)
 
 
-def _next(answer: login.Answer, identity: Identity) -> Answer:
+def _next(browser: Browser, answer: login.Answer, identity: Identity) -> Answer:
     who = cookies.kept(cookies.CLAIMANT, as_claimant(identity.account, identity.login_name), seconds=_CLAIMANT_SECONDS)
     match answer:
         case VerifyNext():
@@ -49,7 +50,7 @@ def _next(answer: login.Answer, identity: Identity) -> Answer:
         case PasswordNext():
             return GoTo("password", (who, cookies.kept(cookies.TICKET, answer.ticket, seconds=answer.expires_in)))
         case Login():
-            return GoTo("account", (who, *entered(answer)))
+            return GoTo(destination(browser), (who, *entered(answer)))
 
 
 def _page(account: str, login_name: str, refused: ServiceError | None = None) -> Page:
@@ -74,18 +75,5 @@ def colours(browser: Browser) -> Asset:
     """Answer the account's colours as a stylesheet: the pages have no inline style."""
     account = browser.query.get("account", "")
     policy = browser.store.accounts.policy(account, browser.context.now) if _is_an_account(account) else None
-    accent = policy.accent_colour if policy else "#1a5fb4"
-    css = f":root{{--accent:{accent};--on-accent:{_on(accent)}}}"
+    css = colour.stylesheet((policy or Policy()).accent_colour)
     return Asset(content=css.encode(), media_type="text/css; charset=utf-8", cached_seconds=60)
-
-
-def _on(colour: str) -> str:
-    """Return black or white, whichever is read better on a colour (WCAG 2.2, relative luminance)."""
-    return "#000" if luminance(colour) > 0.179 else "#fff"
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

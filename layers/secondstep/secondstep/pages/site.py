@@ -31,6 +31,8 @@ def answer(event: Mapping[str, Any], services: Services, context: RequestContext
     """Return what a page's handler answers; a refusal that it did not say itself gets a page of its own."""
     browser = Browser(event, services, context)
     try:
+        if event["httpMethod"] == "POST":
+            _ = browser.form  # a forged or broken form is refused before anybody is looked up
         made = handler(browser)
     except InvalidToken as refused:
         account, _ = browser.claimant

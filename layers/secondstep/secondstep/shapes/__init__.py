@@ -26,6 +26,7 @@ from secondstep.shapes.answers import (
     SubscribersAnswer,
     SummaryAnswer,
     TicketAnswer,
+    TokenAnswer,
     VerifyNext,
 )
 from secondstep.shapes.requests import (
@@ -56,6 +57,7 @@ from secondstep.shapes.requests import (
     StepUpRequest,
     SubscribersQuery,
     Text,
+    TokenRequest,
     VerifyRequest,
     given,
     given_fields,
@@ -114,6 +116,8 @@ __all__ = [
     "SummaryAnswer",
     "Text",
     "TicketAnswer",
+    "TokenAnswer",
+    "TokenRequest",
     "VerifyNext",
     "VerifyRequest",
     "given",

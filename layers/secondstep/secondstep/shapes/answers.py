@@ -53,6 +53,15 @@ class SessionAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="next",
     recovery_codes_left: int | UnsetType = UNSET
 
 
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application gets at `POST /token` (RFC 6749 section 5.1): no account token."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+
+
 class AppAnswer(msgspec.Struct, frozen=True):
     """An authenticator app that the account recommends."""
 
@@ -170,6 +179,9 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     code_challenge_methods_supported: list[str]
     subject_types_supported: list[str]
     acr_values_supported: list[str]
+    response_modes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
 
 
 class Jwk(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,6 +87,17 @@ class RefreshRequest(Request, frozen=True, kw_only=True):
     refresh_token: str
 
 
+class TokenRequest(Request, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """`POST /token`: a form; what OAuth does not know is ignored (RFC 6749 section 3.2)."""
+
+    grant_type: str = ""
+    client_id: str = ""
+    code: str = ""
+    redirect_uri: str = ""
+    code_verifier: str = ""
+    refresh_token: str = ""
+
+
 class LogoutRequest(Request, frozen=True, kw_only=True):
     """`POST /logout`: the session of the bearer token, or of this refresh token."""
 

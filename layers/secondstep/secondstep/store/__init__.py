@@ -7,6 +7,7 @@ from secondstep.store.accounts import Accounts
 from secondstep.store.administration import Administration
 from secondstep.store.ceremonies import Ceremonies
 from secondstep.store.charges import Charges
+from secondstep.store.codes import Codes
 from secondstep.store.database import Database
 from secondstep.store.directory import Directory
 from secondstep.store.imports import Imports
@@ -27,6 +28,7 @@ class Store:
         self.charges = Charges(database)
         self.subscribers = Ceremonies(database)
         self.sessions = Sessions(database)
+        self.codes = Codes(database)
         self.own_account = OwnAccount(database)
         self.directory = Directory(database)
         self.accounts = Accounts(database, self.sessions)

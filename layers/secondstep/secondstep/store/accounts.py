@@ -89,7 +89,7 @@ class Accounts:
     def create(self, account: str, policy: Policy, first_admin: Subscriber, event: Event, now: int) -> None:
         """One transaction: an account and its first admin; AlreadyExists where the account does."""
         item = account_key(account) | {
-            _POLICY: {"display_name": policy.display_name} if policy.display_name else {},
+            _POLICY: _decided(policy),
             _VERSION: 1,
             CREATED_AT: now,
         }
@@ -111,6 +111,12 @@ class Accounts:
 
     def _recorded(self, event: Event) -> Part:
         return self._database.recorded(NewItem(event_item(event)))
+
+
+def _decided(policy: Policy) -> dict[str, Any]:
+    """Return the fields that differ from the defaults: the others follow the defaults of each release."""
+    default, fields = Policy(), msgspec.to_builtins(policy)
+    return {name: fields[name] for name in fields if getattr(policy, name) != getattr(default, name)}
 
 
 def policy_of(stored: object) -> Policy:

@@ -101,13 +101,20 @@ class Database:
             raise Refused(0, decode_item(refused.item) if refused.item else None) from refused
         return decode_item(answer["Attributes"])
 
+    def create(self, new: NewItem) -> None:
+        """Make an item of State under a random key; one that stands there already is the SDK's repeat of this write."""
+        self._put(new.as_put(self.state))
+
     def append(self, event: NewItem) -> None:
         """Write an audit event; one that stands there already is the SDK's repeat of this very write.
 
         Its key is random, so nobody else can have written it.
         """
+        self._put(event.as_put(self.audit))
+
+    def _put(self, request: dict[str, Any]) -> None:
         try:
-            self.client.put_item(**event.as_put(self.audit))
+            self.client.put_item(**request)
         except AwsUnavailable as fault:
             raise Unavailable from fault
         except ConditionFailed:
