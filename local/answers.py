@@ -70,7 +70,7 @@ def of_gateway(
     default_status, default_message, error_type = _DEFAULTS[kind]
     said, status = _said(kind, api.responses, default_status)
     context = request_context(request, api, route) | {"error": _error(kind, message or default_message)}
-    content_type, template = _template(said, request.header("Accept") or "")
+    content_type, template = _template(said)
     headers = Headers([("Content-Type", content_type), ("x-amzn-ErrorType", error_type)])
     for name, source in said.headers.items():
         if (value := _mapped(source, request, context)) is not None:
@@ -142,12 +142,9 @@ def _error(kind: str, message: str) -> Document:
     return {"message": message, "messageString": json.dumps(message), "responseType": kind}
 
 
-def _template(said: GatewayResponse, accept: str) -> tuple[str, str]:
-    """Pick the template of the first type that `Accept` names, else the default one, `application/json`."""
+def _template(said: GatewayResponse) -> tuple[str, str]:
     templates = said.templates or {"application/json": '{"message":$context.error.messageString}'}
-    named = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
-    default = "application/json" if "application/json" in templates else next(iter(templates))
-    content_type = next((each for each in named if each in templates), default)
+    content_type = "application/json" if "application/json" in templates else next(iter(templates))
     return content_type, templates[content_type]
 
 

@@ -2,7 +2,8 @@
 
 A program shows a bearer token, a browser its session's cookie; neither is looked at where the other one counts.
 
-API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other exception (GatewayResponses: 503).
+API Gateway knows three outcomes: "Unauthorized" (401), a Deny (403), any other exception (GatewayResponses: 503). It
+can say them to programs only, so before a page the function behind it refuses, with nobody handed over.
 """
 
 from typing import Any
@@ -32,19 +33,33 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     try:
         admin = _acting_admin(event)
     except (InvalidToken, InvalidRequest) as refused:
+        if _is_page(event):
+            return _to_be_refused(event)
         raise Unauthorized from refused
     except Forbidden:
-        return _policy("Deny", event["methodArn"], "refused", {})
+        return _to_be_refused(event) if _is_page(event) else _policy("Deny", event["methodArn"], "refused", {})
     except Exception:
         log_defect()
         raise
     return _policy("Allow", event["methodArn"], admin.person.sub, bearer.to_authorizer_context(admin))
 
 
+def _is_page(event: dict[str, Any]) -> bool:
+    return str(event["resource"]).startswith(_PAGES)
+
+
+def _to_be_refused(event: dict[str, Any]) -> dict[str, Any]:
+    """Let the console say in a page that nobody is let in: the gateway could only answer a program.
+
+    It hands over nobody, and without somebody who was handed over no page of the console shows or does anything.
+    """
+    return _policy("Allow", event["methodArn"], "refused", {})
+
+
 def _acting_admin(event: dict[str, Any]) -> ActingAdmin:
     """Read session, admin and, where the path names one, the subject: one consistent call."""
     environment = services()
-    if event["resource"].startswith(_PAGES):
+    if _is_page(event):
         handle = cookies.received(event).get(cookies.SESSION, "")
         return bearer.acting_admin(bearer.recognize(handle, environment.store, request_context(event, environment)))
     call = Call(body=Nothing(), context=request_context(event, environment), services=environment, event=event)

@@ -49,21 +49,11 @@ FIXED_HEADERS = {
     "Vary": "Origin",
 }
 
-# What the authorizer refuses is a page to a browser, and one Content-Type header would speak for both.
-AUTHORIZER_REFUSES = {
-    "UnauthorizedException",
-    "AccessDeniedException",
-    "AuthorizerFailureException",
-    "AuthorizerConfigurationException",
-}
-
 
 def assert_is_problem(reply: Reply, *codes: str) -> None:
     """Assert that a refusal has one of these codes, and everything that each refusal has."""
     assert reply.code in codes, (reply.status, reply.body)
-    is_authorizers = reply.headers.get("x-amzn-ErrorType") in AUTHORIZER_REFUSES
-    expected = "application/json" if is_authorizers else "application/problem+json"
-    assert reply.headers["Content-Type"] == expected
+    assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.body["status"] == reply.status
     assert reply.body["type"] == f"urn:secondstep:problem:{reply.code}"
     assert reply.body["title"]
