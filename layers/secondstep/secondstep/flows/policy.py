@@ -83,7 +83,7 @@ def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext
 
 
 def _given(wanted: PolicyRequest) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(given_fields(wanted))
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(given_fields(wanted)))  # lists, as they are stored
     return plain
 
 
