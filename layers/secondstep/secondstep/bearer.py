@@ -11,7 +11,7 @@ from typing import NamedTuple
 from secondstep.acting import ActingAdmin
 from secondstep.audit import Person
 from secondstep.context import RequestContext
-from secondstep.errors import Forbidden, InvalidToken, StepUpRequired
+from secondstep.errors import Conflict, Forbidden, InvalidToken, StepUpRequired
 from secondstep.keys import Keyring
 from secondstep.session import Accepts, Claims, Session, Standing, key_id, verify_token
 from secondstep.store import Store
@@ -64,6 +64,14 @@ def authenticate(
     if found.session.sub != claims.sub or not found.session.belongs_to(found.subscriber, context.now):
         raise InvalidToken
     return Principal(claims, found.session, found.subscriber, found.subject)
+
+
+def lost_race(principal: Principal, store: Store, context: RequestContext) -> Conflict | InvalidToken:
+    """Return why a write in the name of a session did not happen: its owner did something else, or it has ended."""
+    found = store.sessions.read(principal.session.subscriber_hash, principal.session.sid)
+    if found.session is None or not found.session.belongs_to(found.subscriber, context.now):
+        return InvalidToken()
+    return Conflict("Something else was changed at the same moment. Look again.")
 
 
 def acting_admin(principal: Principal) -> ActingAdmin:

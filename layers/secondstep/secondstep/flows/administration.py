@@ -56,7 +56,7 @@ def change(
     events = _events_of_change(before, after, actor, context)
     if events:
         standing = actor.standing if after.is_active_admin else _leaving_an_admin(before, actor, store)
-        _write(lambda: store.administration.change(before, after, standing, *events))
+        _write(lambda: store.administration.change(before, after, standing, *events), actor)
     return read(login_name, actor, store=store, context=context)
 
 
@@ -98,7 +98,7 @@ def delete(login_name: str, actor: Acting, *, store: Store, context: RequestCont
     subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.DELETED, actor, context)
     standing = _leaving_an_admin(subject, actor, store)
-    _write(lambda: store.administration.delete(subject, standing, event))
+    _write(lambda: store.administration.delete(subject, standing, event), actor)
 
 
 def reset_password(
@@ -110,7 +110,7 @@ def reset_password(
         raise Conflict("The subscriber is disabled.")
     text, ticket = tickets.issue(now=context.now, ttl_seconds=tickets.AFTER_RESET_SECONDS)
     event = _event(subject, EventName.PASSWORD_RESET, actor, context, reason=reason)
-    _write(lambda: store.administration.give_password_ticket(subject, ticket, actor.standing, event))
+    _write(lambda: store.administration.give_password_ticket(subject, ticket, actor.standing, event), actor)
     return TicketAnswer(ticket=text, expires_at=ticket.expires_at)
 
 
@@ -118,7 +118,7 @@ def unlock(login_name: str, actor: Acting, *, store: Store, context: RequestCont
     """Clear the budgets and set a disabled authenticator active again; removes nothing."""
     subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.UNLOCKED, actor, context)
-    _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now))
+    _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now), actor)
     return read(login_name, actor, store=store, context=context)
 
 
@@ -143,10 +143,12 @@ def _leaving_an_admin(subject: Subscriber, actor: Acting, store: Store) -> Actor
     return ByOperator(remaining)
 
 
-def _write(write: Callable[[], None]) -> None:
+def _write(write: Callable[[], None], actor: Acting) -> None:
     try:
         write()
     except ActorRefused as refused:
+        if isinstance(actor, ActingOperator):  # the admin who was to remain does not any more
+            raise Conflict("The account's admins are being changed. Look again.") from refused
         raise InvalidToken from refused
     except Stale as stale:
         if stale.current is None:

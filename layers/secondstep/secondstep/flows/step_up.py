@@ -75,6 +75,8 @@ class StepUp:
         return self._accept(self._store.subscribers.unbound(self._subscriber), session, PASSWORD_ONLY)
 
     def _pay(self, budget: Budget) -> tuple[Charge, Session]:
+        if self._session.step_up_failures >= STEP_UP_FAILURES:
+            raise InvalidToken  # nothing more is evaluated in this session, so nothing more is charged to its owner
         gate = behind_session(self._session, self._context.now)
         charge = self._store.charges.charge(self._session.subscriber_hash, gate, budget, self._context.now)
         return charge, self._store.sessions.charge_step_up(self._session, self._context.now)

@@ -13,7 +13,7 @@ def encode(value: object) -> dict[str, Any]:
             return {"BOOL": value}
         case str():
             return {"S": value}
-        case int():
+        case int() | float():
             return {"N": str(value)}
         case bytes():
             return {"B": value}
@@ -37,7 +37,7 @@ def decode(attribute: dict[str, Any]) -> Any:
     [(kind, value)] = attribute.items()
     match kind:
         case "N":
-            return int(value)
+            return int(value) if value.lstrip("-").isdecimal() else float(value)  # we write whole numbers only
         case "BS":
             return frozenset(bytes(each) for each in value)
         case "B":
