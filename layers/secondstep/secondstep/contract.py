@@ -30,6 +30,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     largest_body: int = LARGEST_BODY
     answers: object = None  # a type, or None for 204
     also_answers: object = None  # another one, where they do not share a tag
+    is_versioned: bool = False  # answers an `ETag`, which a change wants back in `If-Match`
     status: int = 200
     bearer: Bearer = "none"
     refusals: Refusals = ()
@@ -292,6 +293,7 @@ READ_POLICY = _admin(
     "/admin/policy",
     "Read the account's policy, and where each value comes from",
     answers=shapes.PolicyAnswer,
+    is_versioned=True,
     refusals=_READS,
 )
 REPLACE_POLICY = _admin(
@@ -300,6 +302,7 @@ REPLACE_POLICY = _admin(
     "Replace the account's policy; a missing field returns to its default",
     takes=shapes.PolicyRequest,
     answers=shapes.PolicyAnswer,
+    is_versioned=True,
     refusals=(*_SHAPE, *_ADMIN, errors.PreconditionFailed, errors.PreconditionRequired),
 )
 SET_LOGO = _admin(

@@ -81,7 +81,8 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
 
     def header(self, name: str) -> str | None:
         """Return a header whose value is a list: its lines are one list (RFC 9110 section 5.3)."""
-        return ", ".join(_header_values(self.event, name)) or None
+        values = _header_values(self.event, name)
+        return ", ".join(values) if values else None
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the path; REST APIs hand it over as it was sent, so it is decoded here, exactly once."""
@@ -237,12 +238,12 @@ def parse_body[Body: Request](
     """
     raw = event.get("body") or ""
     is_binary = bool(event.get("isBase64Encoded"))
+    if raw and event["httpMethod"] == "GET":
+        raise InvalidRequest("takes no body")
     if len(raw.encode(errors="surrogatepass")) > (_in_base64(largest) if is_binary else largest):
         raise PayloadTooLarge
     if not raw:
         return _converted({}, takes)
-    if event["httpMethod"] == "GET":
-        raise InvalidRequest("takes no body")
     content_types = _header_values(event, "content-type")
     if [each.partition(";")[0].strip().lower() for each in content_types] != [media_type]:
         raise UnsupportedMediaType

@@ -50,14 +50,14 @@ def change(
     Forbidden (oneself), NotFound, Conflict (a rule, or a lost race), InvalidToken.
     """
     max_age = WRITE_MAX_AGE_SECONDS if wanted.role is UNSET else PRIVILEGE_MAX_AGE_SECONDS
-    before = _subject(login_name, max_age, actor, store, context)
+    before, password_tat = _subject(login_name, max_age, actor, store, context)
     after = _changed(before, wanted)
     _refuse_broken_rules(before, after)
     events = _events_of_change(before, after, actor, context)
     if events:
         standing = actor.standing if after.is_active_admin else _leaving_an_admin(before, actor, store)
         _write(lambda: store.administration.change(before, after, standing, *events), actor)
-    return read(login_name, actor, store=store, context=context)
+    return describing.subscriber(after, password_tat=password_tat, now=context.now)
 
 
 def _changed(before: Subscriber, wanted: ChangeSubscriberRequest) -> Subscriber:
@@ -95,7 +95,7 @@ def _events_of_change(before: Subscriber, after: Subscriber, actor: Acting, cont
 
 def delete(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> None:
     """Remove a subscriber and what it holds; the audit stays. Its sessions have no subscriber any more, so are dead."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.DELETED, actor, context)
     standing = _leaving_an_admin(subject, actor, store)
     _write(lambda: store.administration.delete(subject, standing, event), actor)
@@ -105,7 +105,7 @@ def reset_password(
     login_name: str, reason: str, actor: Acting, *, store: Store, context: RequestContext
 ) -> TicketAnswer:
     """Answer a ticket for `/password`, shown once; the authenticators are not touched (ASVS 5.0 6.4.3)."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     if subject.status is Status.DISABLED:
         raise Conflict("The subscriber is disabled.")
     text, ticket = tickets.issue(now=context.now, ttl_seconds=tickets.AFTER_RESET_SECONDS)
@@ -116,21 +116,24 @@ def reset_password(
 
 def unlock(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Clear the budgets and set a disabled authenticator active again; removes nothing."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.UNLOCKED, actor, context)
     _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now), actor)
-    return read(login_name, actor, store=store, context=context)
+    unlocked = msgspec.structs.replace(subject, run=0, recent={}, day={}, recovery_recent={})
+    return describing.subscriber(unlocked, password_tat=0, now=context.now)
 
 
-def _subject(login_name: str, max_age: int, actor: Acting, store: Store, context: RequestContext) -> Subscriber:
-    """Return the subscriber that is acted on: of the admin's account, and not the admin."""
+def _subject(
+    login_name: str, max_age: int, actor: Acting, store: Store, context: RequestContext
+) -> tuple[Subscriber, int]:
+    """Return the subscriber that is acted on, of the account and not the admin, and its password budget's `tat`."""
     actor.require_recent(max_age, context.now)
-    subject, _ = store.directory.subscriber(Identity(actor.account, login_name))
+    subject, password_tat = store.directory.subscriber(Identity(actor.account, login_name))
     if subject is None:
         raise NotFound
     if actor.is_oneself(subject.sub):
         raise Forbidden("Nobody does this to themselves. Ask another admin of the account.")
-    return subject
+    return subject, password_tat
 
 
 def _leaving_an_admin(subject: Subscriber, actor: Acting, store: Store) -> Actor:

@@ -1,5 +1,6 @@
 """Accounts and their policy, and the account's first admin."""
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -115,7 +116,7 @@ class Accounts:
 
 def _is_still(version: object) -> Clause:
     """The version is the one that was read, or still none that could be compared."""
-    return equals((_VERSION,), version) if type(version) in (int, float) else no_number(_VERSION)
+    return equals((_VERSION,), version) if type(version) in (int, Decimal) else no_number(_VERSION)
 
 
 def policy_of(stored: object) -> Policy:
