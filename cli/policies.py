@@ -186,7 +186,10 @@ def _value(name: str, text: str) -> object:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    found = _json(path.read_text("utf-8"), str(path))
+    try:
+        found = _json(path.read_text("utf-8"), str(path))
+    except UnicodeDecodeError as wrong:
+        raise InvalidRequest("is not UTF-8", field=str(path)) from wrong
     if not isinstance(found, dict):
         raise InvalidRequest("must be a JSON object of fields", field=str(path))
     return found

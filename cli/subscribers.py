@@ -3,7 +3,7 @@
 The same flows run as behind the admin routes. The operator stands in the audit, and an account keeps its last admin.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ from cli.printing import moment, plain, print_facts, print_json, print_table, pr
 from cli.progress import progress
 from cli.requests import shaped
 from secondstep.acting import ActingOperator
-from secondstep.errors import Conflict, InvalidToken, NotFound
+from secondstep.errors import Conflict, NotFound
 from secondstep.flows import administration, directory, invitation
 from secondstep.flows.reset import reset as reset_flow
 from secondstep.shapes import (
@@ -33,7 +33,7 @@ from secondstep.shapes import (
 from secondstep.subscriber import Identity, Role, Status, canonical_login_name
 
 LEFT_OUT, STOPPED = 1, 3
-_PAGE, _LOOKS = 100, 3
+_PAGE = 100
 
 subscriber_app = typer.Typer(no_args_is_help=True, help="Subscribers: who logs in.")
 
@@ -62,19 +62,6 @@ class _Subject:
         if found is None:
             raise NotFound
         return self.actor.about(found)
-
-    def settled[Answer](self, attempt: Callable[[], Answer]) -> Answer:
-        """Return what an attempt returns.
-
-        The admin that was to remain may be taken away by another operator in the same moment: then it looks again,
-        so that the refusal tells what is true now.
-        """
-        for _ in range(_LOOKS):
-            try:
-                return attempt()
-            except InvalidToken:
-                continue
-        raise Conflict("The admins of the account are being changed. Look again.")
 
 
 @contextmanager
@@ -321,9 +308,7 @@ def _with_status(
     wanted = ChangeSubscriberRequest(status=status)
     with _about(account, login_name, stack, region) as subject:
         store, context = subject.deployment.store, subject.deployment.context()
-        return subject.settled(
-            lambda: administration.change(subject.login_name, wanted, subject.actor, store=store, context=context)
-        )
+        return administration.change(subject.login_name, wanted, subject.actor, store=store, context=context)
 
 
 @subscriber_app.command(
@@ -341,9 +326,9 @@ def delete(
     with _about(account, login_name, stack, region) as subject:
         held, name = subject.read(), subject.login_name
         goes = f"{name} ({held.role}, {held.status}, {len(held.authenticators)} authenticators) goes, for good."
-        confirm(name, confirmed if confirmed is None else canonical_login_name(confirmed), goes)
+        confirm(name, confirmed, goes, canonical=canonical_login_name)
         store, context = subject.deployment.store, subject.deployment.context()
-        subject.settled(lambda: administration.delete(name, subject.actor, store=store, context=context))
+        administration.delete(name, subject.actor, store=store, context=context)
     if as_json:
         print_json({"account": account, "deleted": name})
         return

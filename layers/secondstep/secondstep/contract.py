@@ -153,7 +153,7 @@ CHANGE_PROFILE = _own(
     "Change one's own name, language or address",
     takes=shapes.ProfileRequest,
     answers=shapes.MeAnswer,
-    refusals=(*_SHAPE, *_FRESH),
+    refusals=(*_SHAPE, *_FRESH, errors.Conflict),
 )
 ADD_AUTHENTICATOR = _own(
     "POST",
@@ -170,6 +170,7 @@ RENAME_AUTHENTICATOR = _own(
     "Rename an authenticator",
     takes=shapes.RenameRequest,
     answers=shapes.AuthenticatorAnswer,
+    refusals=(*_SHAPE, errors.InvalidToken, errors.Conflict),
 )
 REMOVE_AUTHENTICATOR = _own(
     "DELETE",
@@ -192,7 +193,7 @@ CHANGE_PASSWORD = _own(
     function="password",
     takes=shapes.ChangePasswordRequest,
     status=204,
-    refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials),
+    refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials, errors.Conflict),
 )
 SESSIONS = _own(
     "GET",
@@ -206,6 +207,7 @@ END_SESSION = _own(
     "/me/sessions/{id}",
     "End one of one's own sessions",
     status=204,
+    refusals=(*_SHAPE, errors.InvalidToken, errors.Conflict),
 )
 OWN_EVENTS = _own(
     "GET",

@@ -27,6 +27,8 @@ from secondstep.store.administration import Actor, ActorRefused, ByOperator
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Identity, Role, Status, Subscriber, new_epoch
 
+_LOOKS = 3  # for an admin who remains: more than three who fall away in one moment is no accident
+
 
 def read(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Return one subscriber of the admin's account; NotFound for anybody else."""
@@ -55,8 +57,9 @@ def change(
     _refuse_broken_rules(before, after)
     events = _events_of_change(before, after, actor, context)
     if events:
-        standing = actor.standing if after.is_active_admin else _leaving_an_admin(before, actor, store)
-        _write(lambda: store.administration.change(before, after, standing, *events), actor)
+        stays_admin = after.is_active_admin or not before.is_active_admin
+        write = _leaving_nobody if stays_admin else _leaving_an_admin
+        write(lambda standing: store.administration.change(before, after, standing, *events), before, actor, store)
     return describing.subscriber(after, password_tat=password_tat, now=context.now)
 
 
@@ -97,8 +100,8 @@ def delete(login_name: str, actor: Acting, *, store: Store, context: RequestCont
     """Remove a subscriber and what it holds; the audit stays. Its sessions have no subscriber any more, so are dead."""
     subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.DELETED, actor, context)
-    standing = _leaving_an_admin(subject, actor, store)
-    _write(lambda: store.administration.delete(subject, standing, event), actor)
+    write = _leaving_an_admin if subject.is_active_admin else _leaving_nobody
+    write(lambda standing: store.administration.delete(subject, standing, event), subject, actor, store)
 
 
 def reset_password(
@@ -110,7 +113,7 @@ def reset_password(
         raise Conflict("The subscriber is disabled.")
     text, ticket = tickets.issue(now=context.now, ttl_seconds=tickets.AFTER_RESET_SECONDS)
     event = _event(subject, EventName.PASSWORD_RESET, actor, context, reason=reason)
-    _write(lambda: store.administration.give_password_ticket(subject, ticket, actor.standing, event), actor)
+    _write(lambda: store.administration.give_password_ticket(subject, ticket, actor.standing, event))
     return TicketAnswer(ticket=text, expires_at=ticket.expires_at)
 
 
@@ -118,7 +121,7 @@ def unlock(login_name: str, actor: Acting, *, store: Store, context: RequestCont
     """Clear the budgets and set a disabled authenticator active again; removes nothing."""
     subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.UNLOCKED, actor, context)
-    _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now), actor)
+    _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now))
     unlocked = msgspec.structs.replace(subject, run=0, recent={}, day={}, recovery_recent={})
     return describing.subscriber(unlocked, password_tat=0, now=context.now)
 
@@ -136,23 +139,43 @@ def _subject(
     return subject, password_tat
 
 
-def _leaving_an_admin(subject: Subscriber, actor: Acting, store: Store) -> Actor:
-    """Return the actor's standing. An admin who acts remains; beside the operator another admin must."""
-    if not isinstance(actor, ActingOperator) or not subject.is_active_admin:
-        return actor.standing
-    remaining = store.directory.another_active_admin(subject)
-    if remaining is None:
-        raise Conflict("This is the account's last active admin. Make another one first.")
-    return ByOperator(remaining)
+def _leaving_nobody(write: Callable[[Actor], None], _: Subscriber, actor: Acting, __: Store) -> None:
+    """Write what takes no admin from the account."""
+    _write(lambda: write(actor.standing))
 
 
-def _write(write: Callable[[], None], actor: Acting) -> None:
+def _leaving_an_admin(write: Callable[[Actor], None], subject: Subscriber, actor: Acting, store: Store) -> None:
+    """Write what takes an admin from the account; another one must stand in the same transaction.
+
+    An admin who acts is that one. Beside the operator one is looked for, and looked for again where it falls away in
+    the same moment. Raises Conflict for the last one.
+    """
+    if not isinstance(actor, ActingOperator):
+        _write(lambda: write(actor.standing))
+        return
+    for _ in range(_LOOKS):
+        remaining = store.directory.another_active_admin(subject)
+        if remaining is None:
+            raise Conflict("This is the account's last active admin. Make another one first.")
+        try:
+            _lost_or_gone(lambda: write(ByOperator(remaining)))  # noqa: B023 - run at once
+        except ActorRefused:
+            continue
+        else:
+            return
+    raise Conflict("The account's admins are being changed. Look again.")
+
+
+def _write(write: Callable[[], None]) -> None:
+    try:
+        _lost_or_gone(write)
+    except ActorRefused as refused:
+        raise InvalidToken from refused
+
+
+def _lost_or_gone(write: Callable[[], None]) -> None:
     try:
         write()
-    except ActorRefused as refused:
-        if isinstance(actor, ActingOperator):  # the admin who was to remain does not any more
-            raise Conflict("The account's admins are being changed. Look again.") from refused
-        raise InvalidToken from refused
     except Stale as stale:
         if stale.current is None:
             raise NotFound from stale
