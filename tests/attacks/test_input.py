@@ -176,6 +176,7 @@ REFUSALS = (
     "invalid_token",
     "too_many_attempts",
     "not_found",
+    "conflict",  # the fourth addition of a session
 )
 
 

@@ -364,3 +364,32 @@ def test_no_other_route_takes_a_picture(service: Service, admin_token: str, enro
             reply = raw.send(service, route.method, path, body, headers=headers, token=admin_token)
             raw.assert_is_problem(reply, "unsupported_media_type")
     assert service.state() == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "https://*.example/",
+            "https://a\\@b/",
+            "https:///x",
+            "https://[::1",
+            "https://a.example:abc/",
+            "https://u:p@a/",
+        ),
+        *("https://a.example/\u202e", "http://a.example/", "http://localhost.evil.example/", "https://a.example/#x"),
+        *("javascript:alert(1)", "https://a.example/ b", "https://-a.example/", "//a.example/"),
+    ],
+)
+def test_a_redirect_is_a_plain_address(service: Service, admin_token: str, address: str) -> None:
+    application = {"client_id": "app", "name": "App", "redirect_uris": [address]}
+    assert put(service, admin_token, {"applications": [application]}, "*").code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://a.example/cb?x=1&y=%20", "https://a.example:8443", "http://localhost:5000/cb", "http://127.0.0.1/"],
+)
+def test_an_applications_own_address_is_taken(service: Service, admin_token: str, address: str) -> None:
+    application = {"client_id": "app", "name": "App", "redirect_uris": [address]}
+    assert put(service, admin_token, {"applications": [application]}, "*").status == 200

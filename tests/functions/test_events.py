@@ -267,6 +267,7 @@ NOT_BY_AN_EVENT = {
     (contract.RESET, "conflict"): RACE,
     (contract.DELETE_SUBSCRIBER, "conflict"): RACE,
     (contract.UNLOCK, "conflict"): RACE,
+    (contract.STEP_UP, "conflict"): RACE,
     (contract.CHANGE_PROFILE, "conflict"): RACE,
     (contract.RENAME_AUTHENTICATOR, "conflict"): RACE,
     (contract.CHANGE_PASSWORD, "conflict"): RACE,

@@ -111,6 +111,7 @@ STEP_UP = Route(
         errors.InvalidToken,
         errors.InvalidCode,
         errors.InvalidCredentials,
+        errors.Conflict,
         errors.AuthenticatorDisabled,
     ),
 )

@@ -81,6 +81,8 @@ def canonical_login_name(typed: str, *, field: str = "login_name") -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", typed).casefold()).strip()
     if not 1 <= len(folded) <= _LONGEST_LOGIN_NAME:
         raise InvalidRequest("must be 1 to 128 characters long", field=field)
+    if folded in (".", ".."):  # in a path they would lead elsewhere
+        raise InvalidRequest("must not be a dot or two", field=field)
     if any(unicodedata.category(c) in _REFUSED_CATEGORIES or c in _REFUSED_CHARACTERS for c in folded):
         raise InvalidRequest("has a character that a login name cannot have", field=field)
     return folded

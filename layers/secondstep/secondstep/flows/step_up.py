@@ -6,7 +6,7 @@ new tokens only.
 
 from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import password, recovery_codes
-from secondstep.bearer import Principal
+from secondstep.bearer import Principal, lost_race
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidCode, InvalidCredentials, InvalidRequest, InvalidToken
 from secondstep.evaluation import Accepted, disabling, evaluate
@@ -32,6 +32,7 @@ class StepUp:
     """One attempt to step up; what it stands on is read live before."""
 
     def __init__(self, principal: Principal, *, store: Store, key: SigningKey, context: RequestContext) -> None:
+        self._principal = principal
         self._session = principal.session
         self._subscriber = principal.subscriber
         self._store = store
@@ -85,8 +86,8 @@ class StepUp:
         event = self._event(Outcome.SUCCESS)
         try:
             self._store.sessions.accept_step_up(session, proof, event, self._context.now)
-        except SessionStale as stale:
-            raise InvalidToken from stale
+        except SessionStale as stale:  # the same code twice in one moment: the session may well live
+            raise lost_race(self._principal, self._store, self._context) from stale
         return step_up_answer(self._key, self._subscriber, session, amr, self._context)
 
     def _refused(self, session: Session, found: Explanation, *more: Event) -> InvalidCode:
