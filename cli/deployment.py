@@ -13,12 +13,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from secondstep.aws import AwsError
+from secondstep.acting import ActingOperator
+from secondstep.audit import Operator
+from secondstep.aws import Answer, AwsError
 from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.context import RequestContext
+from secondstep.errors import NotFound
 from secondstep.keys import SealKey
 from secondstep.store import Store
-from secondstep.subscriber import new_id
+from secondstep.store.operation import Operation
+from secondstep.subscriber import Identity, new_id
 
 # An operator waits at a terminal: two attempts, then a sentence.
 _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
@@ -26,6 +30,14 @@ _CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard"
 
 class DeploymentError(Exception):
     """The deployment cannot be reached or used; the message is a sentence for the operator."""
+
+
+class OperatorDynamoDb(Boto3DynamoDb):
+    """DynamoDB by boto3, with what no function may: to read a whole table."""
+
+    def scan(self, **request: object) -> Answer:
+        """Read a page of a table."""
+        return self._call(self._client.scan, request)
 
 
 class Deployment(NamedTuple):
@@ -36,6 +48,14 @@ class Deployment(NamedTuple):
     seal_key: SealKey
     seal_key_arn: str
     region: str
+    operation: Operation
+
+    def actor(self, account: str) -> ActingOperator:
+        """Return the operator, acting in an account; InvalidRequest, or NotFound where there is no such account."""
+        Identity.parse(account=account, login_name="anybody")
+        if not self.operation.is_known(account):
+            raise NotFound(f"There is no account {account}. `secondstep account list` shows them.")
+        return ActingOperator(account, Operator(self.operator_arn))
 
     def context(self) -> RequestContext:
         """Return the context of one command: its time, and a request id to find it by."""
@@ -55,7 +75,7 @@ def find(stack: str, region: str | None) -> Deployment:
     session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
     if session.region_name is None:
         raise DeploymentError("No region is set: give --region, or set AWS_REGION.")
-    with _explained(stack):
+    with explained(stack):
         found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)
         outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Stacks"][0].get("Outputs", [])}
         arn = session.client("sts", config=_CONFIG).get_caller_identity()["Arn"]
@@ -63,13 +83,24 @@ def find(stack: str, region: str | None) -> Deployment:
         state, audit, seal_key_arn = outputs["StateTable"], outputs["AuditTable"], outputs["SealKeyArn"]
     except KeyError as missing:
         raise DeploymentError(f"The stack {stack} has no output {missing}. Is it a Secondstep?") from missing
-    store = Store(Boto3DynamoDb(session.region_name), state=state, audit=audit, pause=time.sleep)
+    tables = OperatorDynamoDb(session.region_name)
+    store = Store(tables, state=state, audit=audit, pause=time.sleep)
+    operation = Operation(tables, state=state, audit=audit, pause=time.sleep)
     seal_key = SealKey(Boto3Kms(session.region_name), seal_key_arn)
-    return Deployment(store, arn, seal_key, seal_key_arn, session.region_name)
+    return Deployment(store, arn, seal_key, seal_key_arn, session.region_name, operation)
 
 
 @contextmanager
-def _explained(stack: str) -> Iterator[None]:
+def opened(stack: str, region: str | None) -> Iterator[Deployment]:
+    """Yield the deployment of a stack; a right that is missing is a sentence (DeploymentError)."""
+    deployment = find(stack, region)
+    with explained_writes():
+        yield deployment
+
+
+@contextmanager
+def explained(stack: str) -> Iterator[None]:
+    """Turn what AWS refuses or does not answer into a sentence (DeploymentError)."""
     try:
         yield
     except ClientError as refused:
@@ -87,4 +118,4 @@ def explained_writes() -> Iterator[None]:
     try:
         yield
     except AwsError as refused:
-        raise DeploymentError(f"AWS refused the write: {refused}. Which credentials are in force?") from refused
+        raise DeploymentError(f"AWS refused: {refused}. Which credentials are in force?") from refused

@@ -9,8 +9,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
@@ -20,6 +22,9 @@ from moto.dynamodb.models import dynamodb_backends
 
 from local.atomic import MOTO, TokenMemory, atomic
 from local.template import ACCOUNT, REGION, STACK, Document, Template
+
+if TYPE_CHECKING:
+    from local.lambda_service import LambdaService, Reply
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -36,16 +41,26 @@ class Cloud:
 
     `environment` is what the functions would be given, with what the caller adds to it; it stands in `os.environ`
     from `start` to `stop`. Who starts a second one stops it first. Without `streams` the tables have none: moto keeps
-    what nobody takes, and loads its Lambda (0.3 s) for the first record.
+    what nobody takes, and loads its Lambda (0.3 s) for the first record. `lambdas`, where it is set, answers what
+    concerns the functions.
     """
 
+    lambdas: "LambdaService | None" = None
+
     def __init__(
-        self, template: Template, environment: Mapping[str, str] | None = None, *, streams: bool = False
+        self,
+        template: Template,
+        environment: Mapping[str, str] | None = None,
+        *,
+        streams: bool = False,
+        stack: str = STACK,
     ) -> None:
         self.template = template
         self._streams = streams
+        self._stack = stack
         self._overrides = dict(environment or {})
         self._physical: dict[str, str] = {}
+        self._beside: list[tuple[str, str, str]] = []
         self._memory = TokenMemory()
         self._running = ExitStack()
         self._stack_exists = False
@@ -64,7 +79,7 @@ class Cloud:
             starting.enter_context(_environment(CREDENTIALS, dropped=_DROPPED))
             starting.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
             starting.enter_context(atomic(self._memory))
-            starting.enter_context(patch.object(botocore_stubber, "process_request", self._with_stack()))
+            starting.enter_context(patch.object(botocore_stubber, "process_request", self._beside_moto()))
             starting.callback(self._drop_tables)
             self._create_keys()
             self._create_tables()
@@ -77,6 +92,7 @@ class Cloud:
         """Forget everything and give the process its environment back."""
         self._running.close()
         self._physical.clear()
+        self._beside.clear()
         self._memory.forget()
         self._stack_exists = False
 
@@ -114,6 +130,11 @@ class Cloud:
         """Return the outputs of the stack, as `describe_stacks` tells them."""
         return self.template.outputs(self._physical)
 
+    def also(self, kind: str, logical_id: str, name: str) -> None:
+        """Have the stack list a resource that somebody has made here; before anybody asks for its outputs."""
+        self._beside.append((kind, logical_id, name))
+        self._physical[logical_id] = name
+
     def physical(self, name: str) -> str:
         """Return what a table or key of the template is called here: `StateTable`, `SealKey.Arn`."""
         return self._physical[name]
@@ -139,7 +160,7 @@ class Cloud:
         dynamodb = self.client("dynamodb")
         for resource in self.template.of_type("AWS::DynamoDB::Table"):
             # As CloudFormation names it; so two clouds in one process (a test beside a session's) do not meet.
-            name = f"{STACK}-{resource.logical_id}-{secrets.token_hex(6).upper()}"
+            name = f"{self._stack}-{resource.logical_id}-{secrets.token_hex(6).upper()}"
             properties = self.template.resolve(resource.properties, self._physical)
             request = _create_table(name, properties)
             if not self._streams:
@@ -158,17 +179,38 @@ class Cloud:
             for name in self._tables():
                 dynamodb_backends[ACCOUNT][REGION].tables.pop(name, None)
 
-    def _with_stack(self) -> Callable[[Any], Any]:
-        """Create the stack when somebody asks CloudFormation: loading moto's takes longer than all the rest."""
+    def _beside_moto(self) -> Callable[[Any], Any]:
+        """Answer for the functions and the stack's list; create the stack when somebody asks CloudFormation.
+
+        Loading moto's CloudFormation takes longer than all the rest.
+        """
         process = botocore_stubber.process_request
 
         def process_request(request: Any) -> Any:
+            reply = None
+            if request.url.startswith("https://lambda.") and self.lambdas:
+                reply = self.lambdas.answer(request.method, request.url, _bytes(request.body))
             if request.url.startswith("https://cloudformation."):
+                reply = self._stack_list(parse_qs(_bytes(request.body).decode()))
                 with MOTO:
                     self._create_stack()
-            return process(request)
+            return reply or process(request)
 
         return process_request
+
+    def _stack_list(self, asked: Mapping[str, list[str]]) -> "Reply | None":
+        """Answer ListStackResources with what is really here: moto's stack itself has only outputs."""
+        if asked.get("Action") != ["ListStackResources"] or asked.get("StackName") != [self._stack]:
+            return None
+        listed = [
+            (resource.type, resource.logical_id, self._physical[resource.logical_id])
+            for resource in self.template.of_type("AWS::DynamoDB::Table", "AWS::KMS::Key")
+        ]
+        listed.extend(self._beside)
+        if self.lambdas:
+            listed.extend(("AWS::Lambda::Function", one.logical_id, one.name) for one in self.lambdas.listed)
+        members = "".join(map(_stack_member, listed))
+        return 200, {"Content-Type": "text/xml"}, _STACK_LIST.format(members).encode()
 
     def _create_stack(self) -> None:
         if self._stack_exists:
@@ -176,11 +218,29 @@ class Cloud:
         self._stack_exists = True  # first: creating it asks CloudFormation
         outputs = {name: {"Value": value} for name, value in self.outputs.items()}
         # The tables and keys exist already, so the stack only says their names.
-        template = {"Resources": {}, "Outputs": outputs}
-        self.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+        template = {"Resources": {}, "Outputs": outputs, "Parameters": self.template.parameters}
+        self.client("cloudformation").create_stack(StackName=self._stack, TemplateBody=json.dumps(template))
 
 
-_SAME = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
+_SAME = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "DeletionProtectionEnabled")
+_STACK_LIST = (
+    '<ListStackResourcesResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">'
+    "<ListStackResourcesResult><StackResourceSummaries>{}</StackResourceSummaries></ListStackResourcesResult>"
+    "<ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></ListStackResourcesResponse>"
+)
+
+
+def _stack_member(resource: tuple[str, str, str]) -> str:
+    kind, logical_id, physical = map(escape, resource)
+    return (
+        f"<member><ResourceType>{kind}</ResourceType><LogicalResourceId>{logical_id}</LogicalResourceId>"
+        f"<PhysicalResourceId>{physical}</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
+        "<LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>"
+    )
+
+
+def _bytes(body: bytes | str | None) -> bytes:
+    return body.encode() if isinstance(body, str) else body or b""
 
 
 def _create_table(name: str, properties: Document) -> Document:

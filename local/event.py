@@ -37,8 +37,8 @@ type Json = dict[str, Any]
 class World(Protocol):
     """The service that the walk goes through."""
 
-    def post(self, path: str, body: Json, token: str | None = None) -> Json:
-        """Post a JSON body and return the answer, whatever its status."""
+    def call(self, method: str, path: str, body: Json, token: str | None = None) -> Json:
+        """Send a JSON body and return the answer, whatever its status."""
         ...
 
     def advance(self, seconds: int) -> int:
@@ -88,11 +88,11 @@ class Walk:
     @cached_property
     def enroll_challenge(self) -> str:
         """A login of `agent`, who has no authenticator yet."""
-        return self._login("agent")["challenge"]
+        return str(self._login("agent")["challenge"])
 
     @cached_property
     def _waiting(self) -> Json:
-        return self._world.post("/enroll", {"challenge": self.enroll_challenge})
+        return self._post("/enroll", {"challenge": self.enroll_challenge})
 
     @cached_property
     def confirm_challenge(self) -> str:
@@ -107,7 +107,7 @@ class Walk:
     @cached_property
     def _session(self) -> Json:
         """Bind agent's authenticator; the answer is the first session."""
-        return self._world.post("/verify", {"challenge": self.confirm_challenge, "code": self.confirm_code})
+        return self._post("/verify", {"challenge": self.confirm_challenge, "code": self.confirm_code})
 
     @cached_property
     def bound_name(self) -> str:
@@ -122,7 +122,7 @@ class Walk:
     @cached_property
     def challenge(self) -> str:
         """A login of `agent`, whose authenticator is bound."""
-        return self._login(self.bound_name)["challenge"]
+        return str(self._login(self.bound_name)["challenge"])
 
     @cached_property
     def code(self) -> str:
@@ -163,9 +163,59 @@ class Walk:
     @cached_property
     def old_refresh_token(self) -> str:
         """A refresh token that was used more than ten seconds ago."""
-        self._world.post("/refresh", {"refresh_token": self.refresh_token})
+        self._post("/refresh", {"refresh_token": self.refresh_token})
         self._world.advance(11)
         return self.refresh_token
+
+    @cached_property
+    def another_sid(self) -> str:
+        """The id of another session of agent's."""
+        other = self._post("/verify", {"challenge": self.challenge, "code": self.code})
+        return str(_claims(other["account_token"])["sid"])
+
+    @cached_property
+    def stale_account_token(self) -> str:
+        """Agent's token, six minutes after the login."""
+        self._world.advance(6 * 60) if self.account_token else None
+        return self.account_token
+
+    # --- further authenticators of agent's
+
+    @cached_property
+    def authenticator_id(self) -> str:
+        """The authenticator that agent enrolled with."""
+        return str(self._login(self.bound_name)["authenticators"][0]["id"])
+
+    @cached_property
+    def _adding(self) -> Json:
+        return self._post("/me/authenticators", {"name": "Tablet"}, self.account_token)
+
+    @cached_property
+    def add_challenge(self) -> str:
+        """The challenge by which agent's session adds an authenticator."""
+        return str(self._adding["challenge"])
+
+    @cached_property
+    def add_code(self) -> str:
+        """The first code of its secret."""
+        return self._code(self._adding["secret"])
+
+    @cached_property
+    def further_authenticator_id(self) -> str:
+        """A second authenticator of agent's."""
+        added = self._post("/verify", {"challenge": self.add_challenge, "code": self.add_code}, self.account_token)
+        return str(added["authenticator"]["id"])
+
+    @cached_property
+    def full_token(self) -> str:
+        """Agent's token, with as many authenticators bound as the policy allows."""
+        adding = self._adding if self.further_authenticator_id else {}
+        while "secret" in adding:
+            adding = self._post("/me/authenticators", {"name": "Spare"}, self.account_token)
+            if "secret" in adding:
+                code = self._code(adding["secret"])
+                self._post("/verify", {"challenge": adding["challenge"], "code": code}, self.account_token)
+        return self.account_token
 
     @cached_property
     def agent_sub(self) -> str:
@@ -176,8 +226,8 @@ class Walk:
 
     @cached_property
     def _admin_session(self) -> Json:
-        waiting = self._world.post("/enroll", {"challenge": self._login("admin")["challenge"]})
-        return self._world.post("/verify", {"challenge": waiting["challenge"], "code": self._code(waiting["secret"])})
+        waiting = self._post("/enroll", {"challenge": self._login("admin")["challenge"]})
+        return self._post("/verify", {"challenge": waiting["challenge"], "code": self._code(waiting["secret"])})
 
     @cached_property
     def admin_token(self) -> str:
@@ -188,9 +238,7 @@ class Walk:
     def stale_admin_token(self) -> str:
         """A fresh token of a login of sixteen minutes ago."""
         self._world.advance(16 * 60) if self._admin_session else None
-        return str(
-            self._world.post("/refresh", {"refresh_token": self._admin_session["refresh_token"]})["account_token"]
-        )
+        return str(self._post("/refresh", {"refresh_token": self._admin_session["refresh_token"]})["account_token"])
 
     @cached_property
     def admin_sub(self) -> str:
@@ -218,16 +266,27 @@ class Walk:
         return base64.b64encode(self._subscriber("admin")["x"]).decode() if self.admin_token else ""
 
     @cached_property
+    def barred_name(self) -> str:
+        """`agent`, whom the admin has disabled."""
+        path = "/admin/subscribers/agent"
+        return str(self._world.call("PATCH", path, {"status": "disabled"}, self.admin_token)["login_name"])
+
+    @cached_property
+    def policy_version(self) -> str:
+        """The version of the account's policy, as an `ETag` names it."""
+        return str(self._item(account_key(ACCOUNT))["version"])
+
+    @cached_property
     def password_ticket(self) -> str:
         """The ticket of the invitation of `newcomer`."""
         invited = {"login_name": "newcomer", "role": "agent"}
-        return str(self._world.post("/admin/subscribers", invited, self.admin_token)["ticket"])
+        return str(self._post("/admin/subscribers", invited, self.admin_token)["ticket"])
 
     @cached_property
     def enrollment_ticket(self) -> str:
         """The ticket of a reset of `agent`, who had enrolled."""
         path = f"/admin/subscribers/{self.bound_name}/reset"
-        return str(self._world.post(path, {"reason": "lost the phone"}, self.admin_token)["ticket"])
+        return str(self._post(path, {"reason": "lost the phone"}, self.admin_token)["ticket"])
 
     @cached_property
     def ticketed_challenge(self) -> str:
@@ -239,7 +298,7 @@ class Walk:
         """Enroll in the last minutes of the ticket's day."""
         ticket = self.enrollment_ticket
         self._world.advance(_DAY - 100)
-        waiting = self._world.post("/enroll", {"challenge": self._login("agent")["challenge"], "ticket": ticket})
+        waiting = self._post("/enroll", {"challenge": self._login("agent")["challenge"], "ticket": ticket})
         self._world.advance(200)
         return waiting
 
@@ -266,7 +325,7 @@ class Walk:
     def drained_challenge(self) -> str:
         """A challenge after ten wrong codes."""
         self._guess_wrong(10)
-        return self._login(self.bound_name)["challenge"]
+        return str(self._login(self.bound_name)["challenge"])
 
     @cached_property
     def disabled_challenge(self) -> str:
@@ -274,19 +333,19 @@ class Walk:
         for _ in range(5):
             self._guess_wrong(10)
             self._world.advance(15 * 60)
-        return self._login(self.bound_name)["challenge"]
+        return str(self._login(self.bound_name)["challenge"])
 
     @cached_property
     def disabled_token(self) -> str:
         """The session of somebody whose authenticators are disabled, by a recovery code."""
         recovery = {"challenge": self.disabled_challenge, "recovery_code": self.recovery_code}
-        return str(self._world.post("/verify", recovery)["account_token"])
+        return str(self._post("/verify", recovery)["account_token"])
 
     def _guess_wrong(self, guesses: int) -> None:
         for number in range(guesses):
             if number % 5 == 0:
                 challenge = self._login(self.bound_name)["challenge"]
-            self._world.post("/verify", {"challenge": challenge, "code": self.wrong_code})
+            self._post("/verify", {"challenge": challenge, "code": self.wrong_code})
 
     # --- an account that asks for no second factor
 
@@ -309,16 +368,23 @@ class Walk:
 
     # --- what they are made of
 
-    def _login(self, name: str, password: str = PASSWORD) -> dict[str, str]:
-        return self._world.post("/login", {"account": ACCOUNT, "login_name": name, "password": password})
+    def _login(self, name: str, password: str = PASSWORD) -> Json:
+        return self._post("/login", {"account": ACCOUNT, "login_name": name, "password": password})
 
     def _code(self, secret: str, *, steps: int = 0) -> str:
         return pyotp.TOTP(secret).at(self._world.advance(0) + 30 * steps)
 
     def _subscriber(self, name: str) -> Json:
-        key = encode_item(subscriber_key(Identity(ACCOUNT, name).hash))
-        found = self._world.dynamodb.get_item(TableName=self._world.state_table, Key=key, ConsistentRead=True)
+        return self._item(subscriber_key(Identity(ACCOUNT, name).hash))
+
+    def _item(self, key: dict[str, str]) -> Json:
+        found = self._world.dynamodb.get_item(
+            TableName=self._world.state_table, Key=encode_item(key), ConsistentRead=True
+        )
         return decode_item(found["Item"])
+
+    def _post(self, path: str, body: Json, token: str | None = None) -> Json:
+        return self._world.call("POST", path, body, token)
 
 
 def _claims(token: str) -> Json:
@@ -333,15 +399,15 @@ class LocalRun:
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
         self._aws_url = f"http://127.0.0.1:{port + 1}"
-        self._send("/_local/reset", None, None)
+        self._send("POST", "/_local/reset", None, None)
 
-    def post(self, path: str, body: Json, token: str | None = None) -> Json:
-        """Post a JSON body and return the answer, whatever its status."""
-        return self._send(path, body, token)
+    def call(self, method: str, path: str, body: Json, token: str | None = None) -> Json:
+        """Send a JSON body and return the answer, whatever its status."""
+        return self._send(method, path, body, token)
 
     def advance(self, seconds: int) -> int:
         """Move the service's clock and return what it shows."""
-        return int(self._send("/_local/clock", {"advance_seconds": seconds}, None)["now"])
+        return int(self._send("POST", "/_local/clock", {"advance_seconds": seconds}, None)["now"])
 
     @cached_property
     def dynamodb(self) -> Any:
@@ -364,10 +430,10 @@ class LocalRun:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def _send(self, path: str, body: Json | None, token: str | None) -> Json:
+    def _send(self, method: str, path: str, body: Json | None, token: str | None) -> Json:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = b"" if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, headers, method="POST")  # noqa: S310  loopback
+        request = urllib.request.Request(self._url + path, data, headers, method=method)  # noqa: S310  loopback
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
                 text = answer.read()

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -51,6 +51,11 @@ class Functions:
     def __init__(self, template: Template, handlers: Mapping[str, Handler] | None = None) -> None:
         self._functions = template.functions
         self._handlers = dict(handlers or {})
+
+    @property
+    def listed(self) -> Iterable[Function]:
+        """Return what the template says of each function."""
+        return self._functions.values()
 
     def load(self) -> None:
         """Import every handler now, as Lambda does before the first request."""

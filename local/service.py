@@ -9,6 +9,7 @@ from local.clock import LocalClock
 from local.cloud import Cloud
 from local.functions import Functions
 from local.gateway import Gateway
+from local.lambda_service import LambdaService
 from local.local_routes import LocalRoutes
 from local.seeds import Seeds
 from local.template import TEMPLATE, Template
@@ -44,6 +45,7 @@ class LocalService:
         self.cloud = Cloud(self.template, environment, streams=post is not None)
         self.clock = LocalClock()
         self.functions = Functions(self.template)
+        self.cloud.lambdas = LambdaService(self.functions, self.install)
         self.gateway = Gateway(self.template, self.functions, self.clock)
         self.deliveries = self._deliveries(post) if post else None
         self.application = LocalRoutes(self._answer, self.clock, self.reset)

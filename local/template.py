@@ -171,6 +171,12 @@ class Template:
         """Replace intrinsic functions by what they stand for in the local stack."""
         return _Resolver(self, physical or {}).resolve(value)
 
+    @property
+    def parameters(self) -> dict[str, Document]:
+        """Return the parameters with their values, as a template without any other declares them."""
+        told = {name: ",".join(one) if isinstance(one, list) else one for name, one in self._parameters.items()}
+        return {name: {"Type": "String", "Default": one} for name, one in told.items()}
+
     def parameter(self, name: str) -> Json:
         """Return the value of a parameter, or None where there is none of that name."""
         return self._parameters.get(name)

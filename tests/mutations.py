@@ -4,16 +4,19 @@ Each mutation is a text that is replaced in a copy of the tree; the suite must f
 found any more fails loudly: it would prove nothing.
 """
 
+import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "layers/secondstep/secondstep"
-SUITES = (  # the quick and telling ones first: the first red test ends a run
+SUITES = (  # where the aim has missed; the first red test ends a run
     "tests/attacks/test_guessing.py",
     "tests/attacks/test_enrollment_and_reset.py",
     "tests/unit",
@@ -33,6 +36,7 @@ class Mutation(NamedTuple):
     file: str
     before: str
     after: str
+    aim: str  # what pytest is asked to run first: where it should turn red
 
 
 MUTATIONS = (
@@ -41,18 +45,21 @@ MUTATIONS = (
         f"{PACKAGE}/store/ceremonies.py",
         ".require(below(last_step, step)).set(last_step, step)",
         ".set(last_step, step)",
+        aim="tests/attacks/test_races.py -k five_challenges",
     ),
     Mutation(
         "drop epoch = in an accept",
         f"{PACKAGE}/store/ceremonies.py",
         "return write.require(ITEM_EXISTS, epoch_is(subscriber.epoch), IS_ACTIVE)",
         "return write.require(ITEM_EXISTS, IS_ACTIVE)",
+        aim="tests/attacks/test_enrollment_and_reset.py -k after_the_charge",
     ),
     Mutation(
         "drop epoch = in a challenge's gate",
         f"{PACKAGE}/store/conditions.py",
         "        same(challenge_path(key, C_EPOCH), (EPOCH,)),\n",
         "",
+        aim="tests/unit tests/attacks/test_enrollment_and_reset.py -k 'challenge or epoch'",
     ),
     Mutation(
         "check first, charge afterwards: the check reads, nothing is paid before it",
@@ -62,24 +69,28 @@ MUTATIONS = (
         "                gate.refuse(held)\n"
         "                budget.refuse_drained(held, now)\n"
         "                return Charge(charge_id, held)",
+        aim="tests/attacks/test_guessing.py -k sixth",
     ),
     Mutation(
         "success refills the window",
         f"{PACKAGE}/store/ceremonies.py",
         "return write.remove(*CODES.paths(charge.id))",
         'return write.set(("br",), {}).set(("bd",), {})',
+        aim="tests/attacks/test_guessing.py -k success_clears",
     ),
     Mutation(
         "accept another purpose",
         f"{PACKAGE}/store/conditions.py",
         "        one_of(challenge_path(key, C_PURPOSE), sorted(each.value for each in purposes)),\n",
         "",
+        aim="tests/attacks/test_doors.py tests/attacks/test_enrollment_and_reset.py -k 'purpose or token or challenge'",
     ),
     Mutation(
         "compare codes, not steps",
         f"{PACKAGE}/authenticators/totp.py",
         "if step in near and step > last_step]",
         "if step in near]",
+        aim="tests/unit/test_totp.py -k rise",
     ),
     Mutation(
         "a fault of the key counts as a wrong code",
@@ -89,48 +100,56 @@ MUTATIONS = (
         "            secret = seal_key.open(authenticator.sealed_secret, charge.subscriber, authenticator.id)\n"
         "        except Exception:\n"
         "            continue\n",
+        aim="tests/attacks/test_ciphertext.py",
     ),
     Mutation(
         "a corrupt policy asks for no factor",
         f"{PACKAGE}/store/accounts.py",
         "else Policy()  # fail",
         "else Policy(mfa_required=False)  # fail",
+        aim="tests/flows/test_admin_policy.py -k 'safe_default or missing'",
     ),
     Mutation(
         "leave expiry to TTL",
         f"{PACKAGE}/store/conditions.py",
         "        above(challenge_path(key, C_EXPIRES), now),\n",
         "",
+        aim="tests/attacks/test_guessing.py -k expired_challenge",
     ),
     Mutation(
         "count by challenge only",
         f"{PACKAGE}/store/charges.py",
         "fewer_than((attribute,), window.limit + len(gone))",
         "fewer_than((attribute,), 10**6)",
+        aim="tests/attacks/test_guessing.py -k again_buys",
     ),
     Mutation(
         "count in a row is not limited",
         f"{PACKAGE}/store/charges.py",
         "write.require(below((RUN,), MOST_IN_A_ROW)).add((RUN,), 1)",
         "write.add((RUN,), 1)",
+        aim="tests/attacks/test_guessing.py -k full_row",
     ),
     Mutation(
         "tries of a challenge are not limited",
         f"{PACKAGE}/store/conditions.py",
         "        above(challenge_path(key, C_TRIES), 0),\n",
         "",
+        aim="tests/attacks/test_guessing.py -k sixth_guess",
     ),
     Mutation(
         "skip the dummy hash",
         f"{PACKAGE}/authenticators/password.py",
         "    checked = stored_hash if stored_hash",
         "    if not can_match:\n        return False\n    checked = stored_hash if stored_hash",
+        aim="tests/attacks/test_enumeration.py tests/unit/test_password.py",
     ),
     Mutation(
         "a binding may replace another",
         f"{PACKAGE}/store/ceremonies.py",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now), not_bound())",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now))",
+        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k 'confirms or bind'",
     ),
     Mutation(
         "the challenge is not spent",
@@ -142,48 +161,56 @@ MUTATIONS = (
         "        write.set((LAST_LOGIN_AT,), now)\n"
         "        self._commit(write, self._created(session), self._recorded(event))\n\n"
         "    def code_burned",
+        aim="tests/attacks/test_guessing.py -k spent_challenge",
     ),
     Mutation(
         "the actor is not checked in the admin's transaction",
         f"{PACKAGE}/store/administration.py",
         "self._database.commit(change, *self._still_may(actor), self._recorded(event), *more)",
         "self._database.commit(change, self._recorded(event), *more)",
+        aim="tests/attacks/test_admin_in_flight.py",
     ),
     Mutation(
         "an application's token opens this service",
         f"{PACKAGE}/session.py",
         "(accepts is Accepts.EITHER_TOKEN and for_an_application)",
         "for_an_application",
+        aim="tests/attacks/test_enrollment_and_reset.py -k only_an_admins",
     ),
     Mutation(
         "a refresh does not check the subscriber",
         f"{PACKAGE}/store/sessions.py",
         "self._database.commit(self._database.changed(write), alive_part)",
         "self._database.commit(self._database.changed(write))",
+        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k refresh",
     ),
     Mutation(
         "a recovery code is not removed",
         f"{PACKAGE}/store/ceremonies.py",
         "return write.take_from_set((CODE_SET,), code_hash).remove(*RECOVERY_CODES.paths(charge.id))",
         "return write.remove(*RECOVERY_CODES.paths(charge.id))",
+        aim="tests/attacks/test_enrollment_and_reset.py -k good_once",
     ),
     Mutation(
         "ticketed needs no ticket",
         f"{PACKAGE}/flows/enrollment.py",
         "if presented_ticket is None and subscriber.enrollment is not Enrollment.TICKETED:",
         "if presented_ticket is None:",
+        aim="tests/attacks/test_enrollment_and_reset.py -k thief",
     ),
     Mutation(
         "a reused refresh token is only refused",
         f"{PACKAGE}/flows/session.py",
         "        store.sessions.end(session, event)\n        raise InvalidToken\n",
         "        raise InvalidToken\n",
+        aim="tests/attacks/test_enrollment_and_reset.py -k comes_back_later",
     ),
     Mutation(
         "a lost reply counts as refused",
         f"{PACKAGE}/store/charges.py",
         "            if held and any(",
         "            if False and held and any(",
+        aim="tests/attacks/test_sdk_faults.py",
     ),
     Mutation(
         "an unknown outcome counts as done",
@@ -191,84 +218,98 @@ MUTATIONS = (
         "            except AwsUnavailable as fault:\n                raise Unavailable from fault\n"
         "            except TransactionCancelled",
         "            except AwsUnavailable:\n                return\n            except TransactionCancelled",
+        aim="tests/attacks/test_faults.py -k verify",
     ),
     Mutation(
         "a future step's drift is told at once",
         f"{PACKAGE}/explanation.py",
         "if before is None or not _confirms(seen, before):",
         "if before is not None and not _confirms(seen, before):",
+        aim="tests/unit/test_explanation.py",
     ),
     Mutation(
         "anybody resets themselves",
         f"{PACKAGE}/flows/reset.py",
         "if actor.is_oneself(actor.subject.sub):",
         "if False:",
+        aim="tests/attacks/test_enrollment_and_reset.py -k themselves",
     ),
     Mutation(
         "an admin disables or deletes themselves",
         f"{PACKAGE}/flows/administration.py",
         "if actor.is_oneself(subject.sub):",
         "if False:",
+        aim="tests/attacks/test_admin_attacks.py -k oneself",
     ),
     Mutation(
         "the operator removes the last admin",
         f"{PACKAGE}/flows/administration.py",
         "    if remaining is None:\n",
         "    if remaining is None and False:\n",
+        aim="tests/attacks/test_admin_removals.py",
     ),
     Mutation(
         "two operators remove the last two admins",
         f"{PACKAGE}/store/administration.py",
         "return [self._database.checked(_remains_admin(actor.remaining_admin))] if actor.remaining_admin else []",
         "return []",
+        aim="tests/attacks/test_admin_removals.py tests/cli -k operator",
     ),
     Mutation(
         "a policy is overwritten whoever changed it meanwhile",
         f"{PACKAGE}/store/accounts.py",
         "write = Write(account_key(account)).require(is_as_read)",
         "write = Write(account_key(account))",
+        aim="tests/attacks/test_admin_in_flight.py -k policy",
     ),
     Mutation(
         "a cursor leads into another list",
         f"{PACKAGE}/cursor.py",
         "if (whose, which) == (self.caller, self.name):",
         "if True:",
+        aim="tests/attacks/test_admin_cursors.py",
     ),
     Mutation(
         "stale proof is fresh",
         f"{PACKAGE}/bearer.py",
         "is_old = now - self.claims.auth_time > FRESH_SECONDS",
         "is_old = False",
+        aim="tests/flows/test_own_account.py tests/attacks/test_own_account_attacks.py -k 'fresh or stale'",
     ),
     Mutation(
         "the password alone is fresh proof beside a bound factor",
         f"{PACKAGE}/bearer.py",
         'lacks_factor = self.subscriber.is_bound and "mfa" not in self.claims.amr',
         "lacks_factor = False",
+        aim="tests/flows/test_own_account.py -k within_a_session",
     ),
     Mutation(
         "another session finishes what one began",
         f"{PACKAGE}/flows/addition.py",
         "return is_own and pending is not None and pending.sid == principal.session.sid",
         "return is_own and pending is not None",
+        aim="tests/attacks/test_adding_attacks.py",
     ),
     Mutation(
         "an ended session still changes its owner",
         f"{PACKAGE}/store/own_account.py",
         "parts = [self._database.changed(write), self._database.changed(of_session), self._recorded(event)]",
         "parts = [self._database.changed(write), self._recorded(event)]",
+        aim="tests/attacks/test_own_account_attacks.py tests/attacks/test_adding_attacks.py",
     ),
     Mutation(
         "more authenticators than the account allows",
         f"{PACKAGE}/store/own_account.py",
         "fewer_than((AUTHENTICATORS,), most))",
         "fewer_than((AUTHENTICATORS,), 99))",
+        aim="tests/attacks/test_adding_attacks.py -k most",
     ),
     Mutation(
         "the last authenticator goes while another one comes",
         f"{PACKAGE}/store/own_account.py",
         ", fewer_than((AUTHENTICATORS,), 2))",
         ")",
+        aim="tests/attacks/test_replacing_attacks.py",
     ),
     Mutation(
         "other sessions outlive a removed authenticator",
@@ -277,6 +318,7 @@ MUTATIONS = (
         "        self._commit(write, _stamped(session, epoch, now), event)",
         "write.remove(authenticator_path(authenticator_id))\n"
         "        self._commit(write, _still_there(session, now), event)",
+        aim="tests/flows/test_own_account.py -k removing_one",
     ),
     Mutation(
         "a right current password need not be paid for",
@@ -286,16 +328,19 @@ MUTATIONS = (
         "    is_right = password.match(current_password, subscriber.password_hash)\n"
         "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
         "    if not is_right:\n",
+        aim="tests/attacks/test_replacing_attacks.py tests/flows/test_call_budgets.py -k password",
     ),
 )
 
 
 def main() -> int:
-    """Apply each mutation in turn; return the number that no test noticed."""
+    """Apply each mutation in turn, two at a time; return the number that no test noticed."""
     wanted = sys.argv[1:]
-    survived = [each for each in MUTATIONS if not wanted or any(w in each.name for w in wanted) if _survives(each)]
-    sys.stdout.write(f"{len(survived)} of {len(MUTATIONS)} mutations survived\n")
-    return len(survived)
+    chosen = [each for each in MUTATIONS if not wanted or any(word in each.name for word in wanted)]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
+        survived = sum(workers.map(_survives, chosen))
+    sys.stdout.write(f"{survived} of {len(chosen)} mutations survived\n")
+    return survived
 
 
 def _survives(mutation: Mutation) -> bool:
@@ -305,27 +350,25 @@ def _survives(mutation: Mutation) -> bool:
         broken = tree / mutation.file
         text = broken.read_text("utf-8")
         if text.count(mutation.before) != 1:
-            sys.stdout.write(f"NOT FOUND  {mutation.name}\n")
-            return True
+            return _told(mutation, "NOT FOUND", survived=True)
         broken.write_text(text.replace(mutation.before, mutation.after), "utf-8")
-        return _is_green(tree, mutation)
+        red = _first_red(tree, shlex.split(mutation.aim)) or _first_red(tree, list(SUITES))
+        return _told(mutation, red or "SURVIVED", survived=not red)
 
 
-def _is_green(tree: Path, mutation: Mutation) -> bool:
-    """Run the suites on the broken tree; the first red test ends the run and is named."""
-    command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-q", *SUITES]
-    environment = {"PYTHONPATH": f"{tree}/layers/secondstep:{tree}", "PATH": "/usr/bin:/bin", "HOME": place_of(tree)}
-    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    red = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    verdict = red[0].partition(" - ")[0] if red else "SURVIVED"
+def _told(mutation: Mutation, verdict: str, *, survived: bool) -> bool:
     sys.stdout.write(f"{verdict}  <-  {mutation.name}\n")
     sys.stdout.flush()
-    return ran.returncode == 0
+    return survived
 
 
-def place_of(tree: Path) -> str:
-    """Return a home for the run that is thrown away with the tree."""
-    return str(tree.parent)
+def _first_red(tree: Path, tests: list[str]) -> str:
+    """Run tests on the broken tree and return the first one that turns red, or nothing."""
+    command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-q", *tests]
+    environment = {"PYTHONPATH": f"{tree}/layers/secondstep:{tree}", "PATH": "/usr/bin:/bin", "HOME": str(tree.parent)}
+    ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    red = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return red[0].partition(" - ")[0] if red else ""
 
 
 if __name__ == "__main__":

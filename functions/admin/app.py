@@ -21,7 +21,7 @@ def list_subscribers(call: Call[shapes.Nothing]) -> shapes.SubscribersAnswer:
     wanted = call.query(shapes.SubscribersQuery)
     return directory.subscribers(
         call.acting_admin(),
-        prefix=wanted.prefix and canonical_login_name(wanted.prefix),
+        prefix=wanted.prefix and canonical_login_name(wanted.prefix, field="prefix"),
         status=given(wanted.status),
         enrolled=given(wanted.enrolled),
         cursor=given(wanted.cursor),

@@ -1,29 +1,92 @@
-"""The rotation function: alone makes signing keys; weekly, by the operator, and for the first time at deploy."""
+"""The rotation function: alone makes and retires signing keys; weekly, by the operator, and first at deploy."""
 
 import json
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from secondstep import wiring
+from secondstep.audit import Operator
 from secondstep.context import RequestContext
+from secondstep.errors import Conflict, InvalidRequest, NotFound
 from secondstep.flows import rotation
 
 _SENT_BY_CLOUDFORMATION = "ResponseURL"
+_SCHEDULE = "aws.events"
 _ANSWER_SECONDS = 5
+_LONGEST_ARN = 2048
+
+type Answer = dict[str, Any]
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
-    """Rotate; a CloudFormation event makes the first key only, and is answered at its `ResponseURL`."""
+def handler(event: dict[str, Any], context: Any) -> Answer:
+    """Do what the event asks for: the schedule, an operator's action, or the deployment's first key.
+
+    A CloudFormation event is answered at its `ResponseURL`. What is refused is an answer with a `code`; what may
+    succeed when it is tried again is raised, so that Lambda tries the schedule's event again.
+    """
     if _SENT_BY_CLOUDFORMATION in event:
         return _answer_cloudformation(event, context)
+    try:
+        return _action(event)(event, context)
+    except (Conflict, InvalidRequest, NotFound) as refused:
+        return {"code": refused.code, "detail": refused.detail}
+
+
+def _action(event: dict[str, Any]) -> Callable[[dict[str, Any], Any], Answer]:
+    """Return what the event asks for; the schedule's and an empty one rotate, an unknown one does nothing."""
+    is_plain = not event or event.get("source") == _SCHEDULE
+    match event.get("action", "rotate" if is_plain else None):
+        case "rotate":
+            return _rotate
+        case "retire":
+            return _retire
+    raise _refused("action", "must be `rotate` or `retire`")
+
+
+def _rotate(event: dict[str, Any], context: Any) -> Answer:
     environment = wiring.services()
-    kid = rotation.rotate(
-        store=environment.store, rotation=environment.rotation, context=_request_context(environment, context)
+    key = rotation.rotate(
+        store=environment.store,
+        rotation=environment.rotation,
+        context=_request_context(environment, context),
+        actor=_operator(event),
     )
-    return {"kid": kid}
+    return {"kid": key.kid, "signs_from": key.signs_from}
 
 
-def _answer_cloudformation(event: dict[str, Any], context: Any) -> dict[str, str]:
+def _retire(event: dict[str, Any], context: Any) -> Answer:
+    kid = event.get("kid")
+    if not isinstance(kid, str):
+        raise _refused("kid", "must be the id of a signing key")
+    environment = wiring.services()
+    key = rotation.retire(
+        kid,
+        store=environment.store,
+        rotation=environment.rotation,
+        context=_request_context(environment, context),
+        actor=_operator(event),
+    )
+    return {"retired": kid, "kid": key.kid, "signs_from": key.signs_from}
+
+
+def _operator(event: dict[str, Any]) -> Operator | None:
+    """Return who asks, as the command says it: Lambda does not tell, CloudTrail does."""
+    arn = event.get("operator")
+    if arn is None:
+        return None
+    if not (isinstance(arn, str) and arn.startswith("arn:") and len(arn) <= _LONGEST_ARN and arn.isprintable()):
+        raise _refused("operator", "must be an ARN")
+    return Operator(arn)
+
+
+def _refused(field: str, message: str) -> InvalidRequest:
+    refused = InvalidRequest(message, field=field)
+    refused.detail = f"{field} {message}."
+    return refused
+
+
+def _answer_cloudformation(event: dict[str, Any], context: Any) -> Answer:
     """Make the deployment's first key on create and update; a delete keeps the keys, as the tables are kept."""
     answer = {
         "Status": "SUCCESS",

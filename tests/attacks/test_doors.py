@@ -2,25 +2,30 @@
 
 import base64
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 
 from secondstep import contract, site_map
 from secondstep.contract import Route
+from secondstep.session import PASSWORD_AND_CODE
 from tests.attacks import raw
 from tests.attacks.raw import assert_has_fixed_headers, assert_is_problem
 from tests.attacks.successes import (
+    BEARERS,
     NEW_PASSWORD,
-    POST_ROUTES,
     SUCCESSES,
     confirmation,
     fresh_name,
     invited,
+    named,
+    sign_in,
     verification,
 )
-from tests.service import ACCOUNT, PASSWORD, Person, Reply, Service, count
+from tests.service import ACCOUNT, PASSWORD, Person, Reply, Service, count, secret_of
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "Post"]
 RESOURCES = sorted({route.path for route in contract.ROUTES})
@@ -65,7 +70,7 @@ def test_a_preflight_answers_without_any_call(service: Service, resource: str) -
 
 
 def _somebody(resource: str) -> str:
-    return resource.replace("{login_name}", "somebody")
+    return resource.replace("{login_name}", "somebody").replace("{id}", "AAAAAAAAAAAAAAAA")
 
 
 def _spellings(path: str) -> list[str]:
@@ -95,23 +100,31 @@ def _spellings(path: str) -> list[str]:
     return [each for each in spellings if each != path]
 
 
-@pytest.mark.parametrize("route", contract.ROUTES, ids=lambda route: route.path)
+@pytest.mark.parametrize("route", contract.ROUTES, ids=named)
 def test_another_spelling_of_a_path_is_not_found_and_runs_nothing(service: Service, route: Route) -> None:
+    """Behind a path that ends with a name everything is a name; without a token none of them is looked up."""
     service.recorder.clear()
     for path in _spellings(_somebody(route.path)):
         reply = raw.send(service, route.method, path, b"" if route.method == "GET" else b"{}")
-        assert reply.status == 404, path
-        assert_is_problem(reply, "not_found")
+        expected = ("invalid_token", "invalid_request") if _is_ours(route.method, path) else ("not_found",)
+        assert_is_problem(reply, *expected)
     assert service.recorder.calls == []
 
 
-@pytest.mark.parametrize("route", POST_ROUTES, ids=lambda route: route.path)
+def _is_ours(method: str, path: str) -> bool:
+    patterns = [re.sub(r"\{\w+\}", "[^/]+", route.path) for route in contract.ROUTES if route.method == method]
+    return any(re.fullmatch(pattern, path) for pattern in patterns)
+
+
+@pytest.mark.parametrize("route", contract.ROUTES, ids=named)
 def test_a_slash_at_the_end_is_the_same_door(service: Service, route: Route) -> None:
     """API Gateway ignores it; so what stands behind must ask for the very same things."""
-    success = SUCCESSES[route.path](service)
-    without = raw.send(service, "POST", success.target + "/", b'{"x": 1}', token=success.token)
-    assert_is_problem(without, "invalid_request")
-    assert success._replace(path=success.target + "/").send(service).status == route.status
+    success = SUCCESSES[route](service)
+    slashed = success._replace(path=success.target + "/")
+    assert_is_problem(slashed.send_bytes(service, success.sent, query="x=1"), "invalid_request")
+    if route.bearer != "none":
+        assert_is_problem(BEARERS[route](service)._replace(token=None).send(service), "invalid_token")
+    assert slashed.send(service).status == route.status
 
 
 def test_the_routes_of_the_local_run_are_not_behind_the_gateway(service: Service) -> None:
@@ -162,11 +175,13 @@ def _tokens(service: Service) -> Tokens:
     newcomer, password_ticket = invited(service)
     pending = confirmation(service)
     pending_code = service.code_of(pending.person.secret)
+    adding = service.post("/me/authenticators", {"name": "Tablet"}, token=session["account_token"]).body
     session_id = _claims(session["account_token"])["sid"]
     kinds = {
         "verify challenge": service.challenge(boss),
         "enroll challenge": service.challenge(ticketed),
         "confirm challenge": pending.body["challenge"],
+        "add challenge": adding["challenge"],
         "access_token": session["access_token"],
         "account_token": session["account_token"],
         "refresh token": session["refresh_token"],
@@ -175,13 +190,15 @@ def _tokens(service: Service) -> Tokens:
         "recovery code": boss.recovery_codes[0],
         "code": service.code(boss),
         "code of a secret that waits": pending_code,
+        "code of a secret to add": service.code_of(secret_of(adding["secret"])),
         "sid": session_id,
+        "authenticator": next(iter(service.record(boss).authenticators)),
         "sub": boss.sub,
         "hash": boss.identity.hash,
         "login name": boss.login_name,
         "password": PASSWORD,
     }
-    return Tokens(kinds, [boss, ticketed, newcomer, pending.person])
+    return Tokens(kinds, [boss, ticketed, newcomer, pending.person, service.person(fresh_name())])
 
 
 def _claims(token: str) -> dict[str, Any]:
@@ -226,6 +243,17 @@ def _challenge_at_verify(service: Service, tokens: Tokens, token: str) -> Reply:
 @_place("confirm challenge")
 def _challenge_with_the_code_of_a_waiting_secret(service: Service, tokens: Tokens, token: str) -> Reply:
     return service.verify(token, tokens.kinds["code of a secret that waits"])
+
+
+@_place("add challenge")
+def _challenge_with_the_code_of_a_secret_to_add(service: Service, tokens: Tokens, token: str) -> Reply:
+    body = {"challenge": token, "code": tokens.kinds["code of a secret to add"]}
+    return service.post("/verify", body, token=tokens.kinds["account_token"])
+
+
+@_place()
+def _challenge_of_an_addition_without_its_session(service: Service, tokens: Tokens, token: str) -> Reply:
+    return service.verify(token, tokens.kinds["code of a secret to add"])
 
 
 @_place("recovery code")
@@ -274,35 +302,32 @@ def _at_logout(service: Service, tokens: Tokens, token: str) -> Reply:
     return service.post("/logout", {"refresh_token": token})
 
 
-@_place("access_token", "account_token")
-def _bearer_at_me(service: Service, tokens: Tokens, token: str) -> Reply:
-    return service.get("/me", token=token)
-
-
-@_place("account_token")
-def _bearer_at_step_up(service: Service, tokens: Tokens, token: str) -> Reply:
-    return service.post("/step-up", {"code": tokens.kinds["code"]}, token=token)
-
-
-@_place("account_token")
-def _bearer_at_logout(service: Service, tokens: Tokens, token: str) -> Reply:
-    return service.post("/logout", token=token)
-
-
-@_place("account_token")
-def _bearer_at_invite(service: Service, tokens: Tokens, token: str) -> Reply:
-    return service.post("/admin/subscribers", {"login_name": "intruder", "role": "admin"}, token=token)
-
-
-@_place("account_token")
-def _bearer_at_reset(service: Service, tokens: Tokens, token: str) -> Reply:
-    return service.reset(token, tokens.people[3].login_name)
-
-
 @_place("password")
 def _password_at_login(service: Service, tokens: Tokens, token: str) -> Reply:
     service.clock.advance(60)
     return service.log_in(tokens.people[0], token)
+
+
+@contextmanager
+def _session_of(service: Service, person: Person, *amr: str) -> Iterator[str]:
+    """Give a fresh session for one request, which leaves nothing behind."""
+    token = sign_in(service, person, amr or PASSWORD_AND_CODE).account_token
+    yield token
+    service.post("/logout", token=token)
+
+
+@_place("password")
+def _current_password_at_me(service: Service, tokens: Tokens, token: str) -> Reply:
+    service.clock.advance(60)
+    body = {"current_password": token, "new_password": NEW_PASSWORD}
+    with _session_of(service, tokens.people[0]) as fresh:
+        return service.post("/me/password", body, token=fresh)
+
+
+@_place()
+def _ticket_at_an_addition_that_wants_none(service: Service, tokens: Tokens, token: str) -> Reply:
+    with _session_of(service, tokens.people[4], "pwd") as fresh:
+        return service.post("/me/authenticators", {"name": "Tablet", "ticket": token}, token=fresh)
 
 
 REFUSALS = {
@@ -321,8 +346,10 @@ def _held(service: Service, tokens: Tokens) -> list[object]:
     for person in tokens.people:
         it = service.record(person)
         held += [it.authenticators, it.recovery_codes, it.enrollment, it.status, it.role, it.epoch, it.password_hash]
-        held += [it.password_ticket, it.enrollment_ticket, sorted(map(repr, service.sessions(person)))]
-    return [*held, sorted(item["pk"] for item in service.state() if item["sk"] == "STATE")]
+        held += [it.password_ticket, it.enrollment_ticket]
+    state = service.state()
+    sessions = sorted(repr(item) for item in state if item["sk"].startswith("SESSION#"))
+    return [*held, sessions, sorted(item["pk"] for item in state if item["sk"] == "STATE")]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -338,6 +365,21 @@ def test_no_other_kind_of_token_is_taken_here_and_nothing_changes(service: Servi
     assert _without_failures(_held(service, tokens)) == before
     for kind in sorted(wants)[:1]:  # so that the others were refused for the right reason
         assert present(service, tokens, tokens.kinds[kind]).status < 300, kind
+
+
+def test_no_other_kind_of_token_opens_a_bearer_route_and_nothing_changes(service: Service) -> None:
+    """Every route that wants a bearer token, and all of them for the one session's own account token."""
+    tokens = _tokens(service)
+    requests = {route: make(service) for route, make in BEARERS.items()}
+    before = sorted(map(repr, service.state()))
+    for route, it in requests.items():
+        for kind, token in tokens.kinds.items():
+            if kind not in ("account_token", *(["access_token"] if route is contract.ME else [])):
+                reply = it._replace(token=token).send(service)
+                assert_is_problem(reply, "invalid_token")
+    assert sorted(map(repr, service.state())) == before
+    for it in requests.values():
+        assert it.send(service).status == it.route.status, it.route
 
 
 def _without_failures(held: list[object]) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 import argon2
 import pytest
 
-from secondstep import ticket
+from secondstep import contract, ticket
+from secondstep.contract import Route
 from secondstep.subscriber import Enrollment, Identity, Status, Ticket
+from tests.attacks.successes import SUCCESSES, named, sign_in
 from tests.recording import Called
 from tests.service import ACCOUNT, PASSWORD, SOURCE, Person, Reply, Service
 
@@ -245,3 +247,101 @@ def test_a_refresh_token_of_nobody_and_of_somebody_are_refused_alike(service: Se
     told = [_told(service.post("/refresh", {"refresh_token": each})) for each in forged]
     assert told[0] == told[1] == told[2]
     assert told[0][1]["code"] == "invalid_token"
+
+
+# --- from within an account: what belongs to another one, or to somebody else, is not there
+
+ABOUT_SOMEBODY = [route for route in contract.ROUTES if "{login_name}" in route.path]
+OF_ONES_OWN = [route for route in contract.ROUTES if "{id}" in route.path]
+
+
+@pytest.mark.parametrize("route", ABOUT_SOMEBODY, ids=named)
+def test_a_name_of_another_account_and_a_name_of_nobody_are_refused_alike(service: Service, route: Route) -> None:
+    """The account is the admin's own, from the token: no name of another one is ever looked for."""
+    success = SUCCESSES[route](service)
+    service.account("other")
+    service.bound_person("somebody", account="other")
+    found = []
+    for name in ("somebody", "nobody00"):
+        service.recorder.clear()
+        reply = success._replace(path=route.path.replace("{login_name}", name)).send(service)
+        found.append((_told(reply), _cost(service)))
+    assert found[0] == found[1]
+    assert found[0][0][1]["code"] == "not_found"
+    assert not service.recorder.count("update_item", "put_item", "transact_write_items")
+
+
+@pytest.mark.parametrize("route", OF_ONES_OWN, ids=named)
+def test_somebody_elses_id_and_an_id_of_nothing_are_refused_alike(service: Service, route: Route) -> None:
+    success, other = SUCCESSES[route](service), service.bound_person("other")
+    theirs = {
+        "/me/authenticators/{id}": next(iter(service.record(other).authenticators)),
+        "/me/sessions/{id}": sign_in(service, other).sid,
+    }[route.path]
+    before, found = service.state(), []
+    for id_ in (theirs, "A" * 16):
+        service.recorder.clear()
+        reply = success._replace(path=route.path.replace("{id}", id_)).send(service)
+        found.append((_told(reply), _cost(service)))
+    assert found[0] == found[1]
+    assert found[0][0][1]["code"] == "not_found"
+    assert service.state() == before
+
+
+def test_lists_show_nobody_of_another_account(service: Service) -> None:
+    service.account("other")
+    theirs = service.bound_person("stranger", account="other")
+    service.session(theirs)
+    service.log_in(theirs, WRONG)
+    admin = SUCCESSES[contract.AUDIT](service).token
+    for path in (
+        "/admin/subscribers",
+        "/admin/subscribers?prefix=str",
+        "/admin/audit",
+        "/admin/audit?login_name=stranger",
+    ):
+        shown = service.get(path, token=admin)
+        assert shown.status == 200
+        assert "stranger" not in json.dumps(shown.body)
+        assert theirs.sub not in json.dumps(shown.body)
+    counted = service.get("/admin/summary", token=admin).body
+    assert counted["subscribers"] == sum(item.get("a") == ACCOUNT for item in service.state())
+
+
+@pytest.mark.parametrize("route", [contract.LIST_SUBSCRIBERS, contract.AUDIT, contract.OWN_EVENTS], ids=named)
+def test_a_cursor_is_good_for_the_caller_who_got_it_and_for_that_list_alone(service: Service, route: Route) -> None:
+    mine, yours = SUCCESSES[route](service), SUCCESSES[route](service)
+    for it in (mine, yours):
+        for _ in range(2):
+            service.session(it.person)  # so that there is a second page
+            service.clock.advance(30)
+    cursor = mine.send_bytes(service, b"", query="limit=1").body["cursor"]
+    assert cursor
+    assert mine.send_bytes(service, b"", query=f"limit=1&cursor={cursor}").status == 200
+    assert yours.send_bytes(service, b"", query=f"limit=1&cursor={cursor}").code == "invalid_request"
+    for other in (contract.LIST_SUBSCRIBERS, contract.AUDIT, contract.OWN_EVENTS):
+        if other is not route:
+            moved = mine._replace(route=other).send_bytes(service, b"", query=f"cursor={cursor}")
+            assert moved.code in ("invalid_request", "forbidden"), other
+
+
+def test_a_wrong_current_password_tells_no_more_than_at_the_login(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One hash, the name's own budget, and an event that holds nothing of what was typed."""
+    it = SUCCESSES[contract.CHANGE_PASSWORD](service)
+    hashed: list[bytes] = []
+    verify = argon2.PasswordHasher.verify
+
+    def counting(self: argon2.PasswordHasher, encoded: str, presented: bytes) -> Any:
+        hashed.append(presented)
+        return verify(self, encoded, presented)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counting)
+    reply = it.send(service, {**it.body, "current_password": WRONG})
+    assert reply.code == "invalid_credentials"
+    assert hashed == [WRONG.encode()]
+    [event] = service.events("password_changed")
+    assert event["outcome"] == "failure"
+    for typed in (WRONG, it.body["new_password"]):
+        assert typed not in repr(event)

@@ -1,10 +1,12 @@
 """Guessing passwords (A12, A18): names and addresses are slowed down, never locked; codes have budgets of their own."""
 
+from functools import partial
+
 import msgspec
 import pytest
 
 from secondstep import wiring
-from tests.service import PASSWORD, Person, Service
+from tests.service import PASSWORD, Person, Reply, Service, race
 
 
 def _codes(service: Service, person: Person, times: int, **how: str) -> list[str]:
@@ -36,6 +38,24 @@ def test_a_name_that_does_not_exist_is_slowed_down_alike(service: Service, enrol
 
 def test_the_owner_who_knows_the_password_pays_nothing(service: Service, enrolled: Person) -> None:
     assert [service.log_in(enrolled).status for _ in range(30)] == [200] * 30
+
+
+def test_what_many_at_once_overshoot_is_paid_for_by_waiting(service: Service) -> None:
+    """The address is read before and charged after; whatever passes in between goes into debt."""
+
+    def attempt(number: int) -> Reply:
+        body = {"account": "acme", "login_name": f"n{number}", "password": "wrong"}
+        return service.post("/login", body, source="198.51.100.9")
+
+    codes = [reply.code for reply in race(*(partial(attempt, number) for number in range(90)))]
+    evaluated = codes.count("invalid_credentials")
+    refused = attempt(99)
+    assert refused.code == "too_many_attempts"
+    assert refused.body["retry_after"] == (evaluated - 59) * 5
+    service.clock.advance(refused.body["retry_after"] - 1)
+    assert attempt(100).code == "too_many_attempts"
+    service.clock.advance(1)
+    assert attempt(101).code == "invalid_credentials"
 
 
 def test_an_address_has_a_burst_of_sixty_over_all_names(service: Service) -> None:

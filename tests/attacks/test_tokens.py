@@ -16,26 +16,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from functions.rotate import app as rotation
 from local.functions import new_context
 from secondstep import contract
-from secondstep.contract import Route
 from tests.attacks import raw
 from tests.attacks.raw import assert_is_problem
+from tests.attacks.successes import BEARERS, Success, fresh_name, sign_in
 from tests.conftest import PUBLIC_URL
-from tests.service import ACCOUNT, Person, Reply, Service
+from tests.service import ACCOUNT, Person, Service
 
-BEARER = [route for route in contract.ROUTES if route.bearer != "none"]
 DAY, HOUR = 24 * 60 * 60, 60 * 60
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _call(service: Service, route: Route, token: str) -> Reply:
-    bodies = {
-        "/step-up": {"recovery_code": "ABCD-EFGH-JKMN-PQRS"},
-        "/admin/subscribers": {"login_name": "intruder", "role": "agent"},
-        "/admin/subscribers/{login_name}/reset": {"reason": "x"},
-    }
-    body = b"" if route.method == "GET" else json.dumps(bodies.get(route.path, {})).encode()
-    path = route.path.replace("{login_name}", "enrolled")
-    return raw.send(service, route.method, path, body, token=token)
 
 
 def _part(value: object) -> str:
@@ -169,37 +157,46 @@ def _forged_claims(forge: Forge, now: int) -> dict[str, str]:
 
 @pytest.fixture
 def boss_token(service: Service, admin: Person) -> str:
-    service.bound_person("enrolled")
     return str(service.session(admin)["account_token"])
 
 
-@pytest.mark.parametrize("route", BEARER, ids=lambda route: route.path)
+@pytest.fixture
+def requests(service: Service) -> list[Success]:
+    """Return for each route that wants a bearer token a request that succeeds, with the genuine token."""
+    return [make(service) for make in BEARERS.values()]
+
+
 @pytest.mark.parametrize("forged", [_forged_headers, _forged_claims])
 def test_no_forged_token_opens_a_bearer_route(
-    service: Service, admin: Person, boss_token: str, route: Route, forged: Callable[..., dict[str, str]]
+    service: Service, boss_token: str, requests: list[Success], forged: Callable[..., dict[str, str]]
 ) -> None:
     forge = Forge(service, boss_token)
     tokens = forged(forge, service.now()) if forged is _forged_claims else forged(forge)
     service.recorder.clear()
-    for name, token in tokens.items():
-        reply = _call(service, route, token)
-        assert reply.status == 401, (name, reply.body)
-        assert_is_problem(reply, "invalid_token")
+    for it in requests:
+        for name, token in tokens.items():
+            reply = it._replace(token=token).send(service)
+            assert reply.status == 401, (it.route, name, reply.body)
+            assert_is_problem(reply, "invalid_token")
     assert not service.recorder.count("update_item", "put_item", "transact_write_items")
-    if route is not contract.STEP_UP:  # so that it was refused for the forgery
-        assert _call(service, route, forge.genuine).status < 300
+    assert service.get("/me", token=forge.genuine).status == 200  # so that it was refused for the forgery
+    for it in requests:
+        assert it.send(service).status == it.route.status, it.route
 
 
-@pytest.mark.parametrize("route", BEARER, ids=lambda route: route.path)
-def test_a_token_lives_until_its_exp_and_not_a_second_longer(
-    service: Service, boss_token: str, route: Route, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    claims = _read(boss_token, 1)
+def test_a_token_lives_until_its_exp_and_not_a_second_longer(service: Service, requests: list[Success]) -> None:
+    """A session that ends with its request has none to be asked again."""
+    claims = _read(requests[0].token or "", 1)
     assert claims["exp"] - claims["iat"] == 900
-    service.clock.advance(claims["exp"] - service.clock() - 1)
-    assert _call(service, route, boss_token).code != "invalid_token"
-    service.clock.advance(1)
-    assert_is_problem(_call(service, route, boss_token), "invalid_token")
+    service.clock.advance(_read(requests[-1].token or "", 1)["exp"] - service.clock())
+    for it in requests:
+        assert_is_problem(it.send(service), "invalid_token")
+
+
+def test_a_token_lives_to_the_last_second_before_its_exp(service: Service, requests: list[Success]) -> None:
+    service.clock.advance(_read(requests[0].token or "", 1)["exp"] - service.clock() - 1)
+    for it in requests:
+        assert it.send(service).code != "invalid_token", it.route
 
 
 def test_a_token_is_not_good_before_its_time(service: Service, boss_token: str) -> None:
@@ -207,23 +204,25 @@ def test_a_token_is_not_good_before_its_time(service: Service, boss_token: str) 
     assert service.get("/me", token=boss_token).code == "invalid_token"
 
 
-@pytest.mark.parametrize("route", BEARER, ids=lambda route: route.path)
-def test_an_access_token_opens_nothing_but_the_live_check(
-    service: Service, admin: Person, boss_token: str, route: Route
+def test_an_access_token_opens_nothing_but_the_live_check(service: Service) -> None:
+    for route, make in BEARERS.items():
+        it = make(service)
+        access = sign_in(service, it.person).access_token
+        if route.path.startswith("/admin/"):
+            access = sign_in(service, service.bound_admin(fresh_name())).access_token
+        reply = it._replace(token=access).send(service)
+        assert reply.status == (200 if route is contract.ME else 401), (route, reply.body)
+
+
+def test_a_token_of_another_account_opens_nothing_here(
+    service: Service, boss_token: str, requests: list[Success]
 ) -> None:
-    service.clock.advance(30)
-    access = service.session(admin)["access_token"]
-    reply = _call(service, route, access)
-    assert reply.status == (200 if route is contract.ME else 401), reply.body
-
-
-def test_a_token_of_another_account_opens_nothing_here(service: Service, admin: Person, boss_token: str) -> None:
     """Claims that name the other account, signed by our own key: the session lies under another key (A32)."""
     service.account("other")
     forge = Forge(service, boss_token)
-    for route in BEARER:
-        moved = forge.claiming(account="other", aud="other" if route is contract.ME else PUBLIC_URL)
-        assert_is_problem(_call(service, route, moved), "invalid_token")
+    for it in requests:
+        moved = forge.claiming(account="other", aud="other" if it.route is contract.ME else PUBLIC_URL)
+        assert_is_problem(it._replace(token=moved).send(service), "invalid_token")
 
 
 def test_the_claims_are_exactly_those_of_the_contract(service: Service, enrolled: Person) -> None:

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import pytest
 
 from secondstep.store.codec import encode_item
 from secondstep.subscriber import Status
+from tests.attacks import successes
+from tests.attacks.successes import Success
 from tests.service import PASSWORD, Person, Service, secret_of
 
 
@@ -120,6 +123,83 @@ def test_a_reset_costs_two_calls_and_no_key(service: Service, enrolled: Person, 
     found = _counted(service, "admin reset", lambda: service.reset(admin_token, enrolled.login_name))
     assert found == (2, 2, [])
     assert service.recorder.dynamodb == ["batch_get_item", "transact_write_items"]
+
+
+class Cost(NamedTuple):
+    """The DynamoDB operations in order, and the KMS operations."""
+
+    operations: list[str]
+    kms: list[str]
+
+
+READ, COMMIT = "batch_get_item", "transact_write_items"
+COSTS: dict[str, tuple[Callable[[Service], Success], Cost]] = {
+    "change the profile": (successes.change_profile, Cost([READ, COMMIT], [])),
+    "add an authenticator": (successes.add_authenticator, Cost([READ, "update_item"], ["encrypt"])),
+    "confirm what was added": (successes.confirm_added, Cost([READ, "update_item", COMMIT], ["decrypt"])),
+    "rename": (successes.rename_authenticator, Cost([READ, COMMIT], [])),
+    "remove": (successes.remove_authenticator, Cost([READ, COMMIT], [])),
+    "renew recovery codes": (successes.renew_recovery_codes, Cost([READ, COMMIT], [])),
+    "change the password": (successes.change_password, Cost([READ, "update_item", COMMIT], [])),
+    "list sessions": (successes.list_sessions, Cost([READ, "query"], [])),
+    "end another session": (successes.end_session, Cost([READ, "get_item", COMMIT], [])),
+    "read own events": (successes.own_events, Cost([READ, "query"], [])),
+    "list subscribers": (successes.list_subscribers, Cost([READ, "query", READ], [])),
+    "count": (successes.summary, Cost([READ, "get_item", "query", READ, "update_item"], [])),
+    "read": (successes.read_subscriber, Cost([READ, READ], [])),
+    "disable": (successes.change_subscriber, Cost([READ, READ, COMMIT], [])),
+    "delete": (successes.delete_subscriber, Cost([READ, READ, COMMIT], [])),
+    "reset the password": (successes.reset_password, Cost([READ, READ, COMMIT], [])),
+    "unlock": (successes.unlock, Cost([READ, READ, COMMIT], [])),
+    "read the policy": (successes.read_policy, Cost([READ, "get_item"], [])),
+    "replace the policy": (successes.replace_policy, Cost([READ, "get_item", COMMIT], [])),
+    "set the logo": (successes.set_logo, Cost([READ, COMMIT], [])),
+    "read the audit": (successes.audit, Cost([READ, *["query"] * 8], [])),
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_a_route_of_ones_own_account_or_of_an_admin_makes_exactly_these_calls(service: Service, name: str) -> None:
+    """The bearer's read first (of an admin route the authorizer's); one transaction where anything changes."""
+    make, expected = COSTS[name]
+    it = make(service)
+    _warm(service)
+    found = _counted(service, name, lambda: it.send(service))
+    assert Cost(service.recorder.dynamodb, found.kms) == expected
+    assert found.round_trips == found.calls
+
+
+def test_counting_again_within_a_minute_reads_what_was_kept(service: Service) -> None:
+    it = successes.summary(service)
+    it.send(service)
+    found = _counted(service, "count, kept", lambda: it.send(service))
+    assert found == (2, 2, [])
+    assert service.recorder.dynamodb == [READ, "get_item"]
+
+
+def test_the_audit_of_one_name_is_one_query(service: Service) -> None:
+    it = successes.audit(service)
+    _warm(service)
+    named = f"login_name={it.person.login_name}"
+    found = _counted(service, "read the audit, one name", lambda: it.send_bytes(service, b"", query=named))
+    assert found == (2, 2, [])
+
+
+def test_a_list_costs_the_same_however_many_there_are(service: Service) -> None:
+    it = successes.list_subscribers(service)
+    for number in range(60):
+        service.person(f"s{number:03d}")
+    found = _counted(service, "list, 50 of 60", lambda: it.send(service))
+    assert found == (3, 3, [])
+
+
+def test_what_changes_nothing_writes_nothing(service: Service) -> None:
+    for make in (successes.change_profile, successes.rename_authenticator, successes.change_subscriber):
+        it = make(service)
+        assert it.send(service).status == 200
+        again = partial(it.send, service)
+        _counted(service, f"{it.route.method} {it.route.path}, again", again)
+        assert not service.recorder.count("update_item", "put_item", COMMIT)
 
 
 def test_health_makes_no_call(service: Service) -> None:

@@ -1,5 +1,6 @@
 """A subscriber's own account: contact data, several authenticators, recovery codes, password, sessions, events."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from secondstep.account import EnrollmentTicket
 from secondstep.authenticators.password import hash_password
 from secondstep.authenticators.totp import Secret
 from secondstep.subscriber import Enrollment, Role, Status
-from tests.service import PASSWORD, Person, Reply, Service, secret_of
+from tests.service import PASSWORD, Person, Reply, Service, race, secret_of
 
 LONG_PASSWORD = "a lamp beside the window"
 
@@ -305,3 +306,26 @@ def test_a_short_password_must_be_replaced_where_no_factor_stands_beside_it(serv
     assert service.post("/password", {**ticket, "new_password": LONG_PASSWORD}).status == 204
     assert service.log_in(person, LONG_PASSWORD).body["next"] == "done"
     assert service.sessions(person)
+
+
+def test_a_ticket_that_an_admin_has_given_is_not_voided_by_the_old_password(service: Service, admin_token: str) -> None:
+    """Who merely knows the old password must not undo the reset that is meant against them."""
+    service.account(mfa_required=False)
+    person = service.person("brief", password_hash=hash_password("kelp orbit 9"))
+    path = "/admin/subscribers/brief/password-reset"
+    ticket = service.post(path, {"reason": "stolen"}, token=admin_token).body["ticket"]
+    reply = service.log_in(person, "kelp orbit 9")
+    assert (reply.body["next"], reply.body["ticket"]) == ("password", None)
+    body = {"account": "acme", "login_name": "brief", "ticket": ticket, "new_password": LONG_PASSWORD}
+    assert service.post("/password", body).status == 204
+
+
+def test_the_same_code_twice_in_one_moment_does_not_end_the_session(service: Service, enrolled: Person) -> None:
+    token = str(service.session(enrolled)["account_token"])
+    for _ in range(4):
+        service.clock.advance(30)
+        step_up = partial(service.post, "/step-up", {"code": service.code(enrolled)}, token=token)
+        replies = race(step_up, step_up)
+        assert sorted(reply.status for reply in replies) in ([200, 401], [200, 409])
+        assert {reply.code for reply in replies} <= {"ok", "conflict", "invalid_code"}
+        assert service.get("/me", token=token).status == 200

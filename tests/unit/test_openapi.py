@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
@@ -86,11 +87,54 @@ def test_every_parameter_of_a_path_is_declared(route: Route) -> None:
 
 @each_route
 def test_a_request_takes_no_unknown_field(route: Route) -> None:
-    if route.takes is shapes.Nothing:
+    if route.takes is shapes.Nothing or route.media_type != contract.JSON:
         return
     schema = operation(route)["requestBody"]["content"]["application/json"]["schema"]
     named = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     assert named["additionalProperties"] is False
+
+
+@each_route
+def test_a_body_is_of_the_one_media_type_that_the_route_takes(route: Route) -> None:
+    if route.takes is shapes.Nothing:
+        return
+    body = operation(route)["requestBody"]
+    assert body["required"] is True
+    assert list(body["content"]) == [route.media_type]
+
+
+def test_a_picture_is_sent_as_it_is() -> None:
+    """OpenAPI 3.1: a body that is one binary file has a media type and no schema."""
+    assert operation(contract.SET_LOGO)["requestBody"]["content"] == {"image/png": {}}
+
+
+@each_route
+def test_every_parameter_of_a_query_is_declared_and_may_be_left_out(route: Route) -> None:
+    declared = {each["name"]: each for each in operation(route).get("parameters", []) if each["in"] == "query"}
+    assert set(declared) == {field.encode_name for field in msgspec.structs.fields(route.query)}
+    assert not any(each["required"] for each in declared.values())
+
+
+def test_a_verification_answers_a_session_or_what_was_added() -> None:
+    answer = operation(contract.VERIFY)["responses"]["200"]["content"]["application/json"]["schema"]
+    named = [each["$ref"].rpartition("/")[2] for each in answer["anyOf"]]
+    assert named == ["SessionAnswer", "AddedAnswer"]
+    schemas = DOCUMENT["components"]["schemas"]
+    assert "access_token" in schemas["SessionAnswer"]["required"]
+    assert set(schemas["AddedAnswer"]["properties"]) == {"authenticator", "recovery_codes_left"}
+
+
+def test_only_the_change_of_the_policy_wants_a_precondition() -> None:
+    wanting = [route for route in contract.ROUTES if {"412", "428"} & set(operation(route)["responses"])]
+    assert wanting == [contract.REPLACE_POLICY]
+    assert {"412", "428"} <= set(operation(contract.REPLACE_POLICY)["responses"])
+
+
+def test_the_precondition_and_where_it_comes_from_are_described() -> None:
+    headers = [each for each in operation(contract.REPLACE_POLICY).get("parameters", []) if each["in"] == "header"]
+    assert [each["name"] for each in headers] == ["If-Match"]
+    for route in (contract.READ_POLICY, contract.REPLACE_POLICY):
+        assert "ETag" in operation(route)["responses"]["200"]["headers"]
 
 
 def test_an_admins_write_can_ask_for_a_fresh_authentication() -> None:

@@ -200,3 +200,9 @@ def test_a_stored_ticket_is_live_until_its_last_second() -> None:
     ticket = Ticket(b"hash", NOW)
     assert ticket.is_live(NOW - 1)
     assert not ticket.is_live(NOW)
+
+
+@pytest.mark.parametrize("typed", [".", "..", " .. ", "\uff0e", "\u2025"])
+def test_a_name_that_leads_elsewhere_in_a_path_is_refused(typed: str) -> None:
+    with pytest.raises(InvalidRequest):
+        canonical_login_name(typed)

@@ -243,3 +243,11 @@ def test_the_qr_code_is_plain_inline_svg_that_loads_and_runs_nothing() -> None:
 
 def test_a_label_is_the_issuer_and_the_name() -> None:
     assert totp.label_for(issuer="Acme", name="kim") == "Acme:kim"
+
+
+@pytest.mark.parametrize("letter", ["a", "%", "é", "カ", "🂡"])
+def test_the_longest_issuer_and_name_of_any_script_fit_a_qr_code(letter: str) -> None:
+    """A login name has 128 code points, an issuer and an entry's own name 64 each."""
+    uri = totp.otpauth_uri(totp.new_secret(), issuer=letter * 64, name=f"{letter * 128} ({letter * 64})")
+    assert totp.qr_svg(uri).startswith("<svg")
+    assert pyotp.parse_uri(uri).issuer == letter * len(pyotp.parse_uri(uri).issuer or "")

@@ -17,7 +17,9 @@ class EnrollmentTicket(StrEnum):
 
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)"
 _HTTPS = r"^https://[^\s\x00-\x1f]+$(?!\n)"
-_REDIRECT = r"^(https://[^\s#]+|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?(/[^\s#]*)?)$(?!\n)"
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_BELOW = r"(?::[0-9]{1,5})?(?:/[!$-\[\]-~]*)?"  # ASCII without blank, quote, hash and backslash
+_REDIRECT = rf"^(https://{_HOST}|http://(localhost|127\.0\.0\.1)){_BELOW}$(?!\n)"
 
 type Line = Annotated[str, Meta(max_length=64, pattern=_LINE)]
 type AppUrl = Annotated[str, Meta(max_length=300, pattern=_HTTPS)]

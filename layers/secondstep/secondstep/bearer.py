@@ -12,7 +12,7 @@ from typing import NamedTuple
 from secondstep.acting import ActingAdmin
 from secondstep.audit import Person
 from secondstep.context import RequestContext
-from secondstep.errors import Forbidden, InvalidToken, StepUpRequired
+from secondstep.errors import Conflict, Forbidden, InvalidToken, StepUpRequired
 from secondstep.keys import Keyring
 from secondstep.session import (
     Accepts,
@@ -116,6 +116,14 @@ def _claims_of(session: Session, subscriber: Subscriber) -> Claims:
         auth_time=session.auth_time,
         amr=session.amr,
     )
+
+
+def lost_race(principal: Principal, store: Store, context: RequestContext) -> Conflict | InvalidToken:
+    """Return why a write in the name of a session did not happen: its owner did something else, or it has ended."""
+    found = store.sessions.read(principal.session.subscriber_hash, principal.session.sid)
+    if found.session is None or not found.session.belongs_to(found.subscriber, context.now):
+        return InvalidToken()
+    return Conflict("Something else was changed at the same moment. Look again.")
 
 
 def acting_admin(principal: Principal) -> ActingAdmin:

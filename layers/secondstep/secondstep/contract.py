@@ -30,6 +30,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     largest_body: int = LARGEST_BODY
     answers: object = None  # a type, or None for 204
     also_answers: object = None  # another one, where they do not share a tag
+    is_versioned: bool = False  # answers an `ETag`, which a change wants back in `If-Match`
     status: int = 200
     bearer: Bearer = "none"
     refusals: Refusals = ()
@@ -110,6 +111,7 @@ STEP_UP = Route(
         errors.InvalidToken,
         errors.InvalidCode,
         errors.InvalidCredentials,
+        errors.Conflict,
         errors.AuthenticatorDisabled,
     ),
 )
@@ -152,7 +154,7 @@ CHANGE_PROFILE = _own(
     "Change one's own name, language or address",
     takes=shapes.ProfileRequest,
     answers=shapes.MeAnswer,
-    refusals=(*_SHAPE, *_FRESH),
+    refusals=(*_SHAPE, *_FRESH, errors.Conflict),
 )
 ADD_AUTHENTICATOR = _own(
     "POST",
@@ -169,6 +171,7 @@ RENAME_AUTHENTICATOR = _own(
     "Rename an authenticator",
     takes=shapes.RenameRequest,
     answers=shapes.AuthenticatorAnswer,
+    refusals=(*_SHAPE, errors.InvalidToken, errors.Conflict),
 )
 REMOVE_AUTHENTICATOR = _own(
     "DELETE",
@@ -191,7 +194,7 @@ CHANGE_PASSWORD = _own(
     function="password",
     takes=shapes.ChangePasswordRequest,
     status=204,
-    refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials),
+    refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials, errors.Conflict),
 )
 SESSIONS = _own(
     "GET",
@@ -200,7 +203,13 @@ SESSIONS = _own(
     answers=list[shapes.SessionLine],
     refusals=_OWN_READS,
 )
-END_SESSION = _own("DELETE", "/me/sessions/{id}", "End one of one's own sessions", status=204)
+END_SESSION = _own(
+    "DELETE",
+    "/me/sessions/{id}",
+    "End one of one's own sessions",
+    status=204,
+    refusals=(*_SHAPE, errors.InvalidToken, errors.Conflict),
+)
 OWN_EVENTS = _own(
     "GET",
     "/me/events",
@@ -281,6 +290,7 @@ READ_POLICY = _admin(
     "/admin/policy",
     "Read the account's policy, and where each value comes from",
     answers=shapes.PolicyAnswer,
+    is_versioned=True,
     refusals=_READS,
 )
 REPLACE_POLICY = _admin(
@@ -289,6 +299,7 @@ REPLACE_POLICY = _admin(
     "Replace the account's policy; a missing field returns to its default",
     takes=shapes.PolicyRequest,
     answers=shapes.PolicyAnswer,
+    is_versioned=True,
     refusals=(*_SHAPE, *_ADMIN, errors.PreconditionFailed, errors.PreconditionRequired),
 )
 SET_LOGO = _admin(

@@ -17,7 +17,7 @@ from secondstep.shapes import (
     SubscriberLine,
 )
 from secondstep.subscriber import Authenticator, Subscriber
-from secondstep.throttle import CODES_DAY, CODES_RECENT, MOST_IN_A_ROW, NAME_PACE
+from secondstep.throttle import CODES_DAY, CODES_RECENT, MOST_IN_A_ROW, NAME_PACE, RECOVERY_RECENT
 
 
 def authenticators(subscriber: Subscriber) -> list[AuthenticatorAnswer]:
@@ -121,6 +121,7 @@ def _locked_until(it: Subscriber, password_tat: int, now: int) -> int | None:
         NAME_PACE.retry_after(password_tat, now),
         CODES_RECENT.retry_after(it.recent, now),
         CODES_DAY.retry_after(it.day, now),
+        RECOVERY_RECENT.retry_after(it.recovery_recent, now),
     )
     return now + max(waits) if any(waits) else None
 

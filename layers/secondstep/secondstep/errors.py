@@ -198,21 +198,21 @@ class PreconditionRequired(ServiceError):
 
 
 class PayloadTooLarge(ServiceError):
-    """The body is over 4 KB."""
+    """The body is larger than the route takes: 4 KB, for a picture 32 KB."""
 
     code = "payload_too_large"
     status = 413
     title = "The body is too large"
-    detail = "Send at most 4 KB."
+    detail = "Send at most 4 KB, as a picture at most 32 KB."
 
 
 class UnsupportedMediaType(ServiceError):
-    """The body is not JSON."""
+    """The body is not what the route takes."""
 
     code = "unsupported_media_type"
     status = 415
     title = "The media type is not supported"
-    detail = "Send application/json."
+    detail = "Send application/json, as a picture image/png."
 
 
 class TooManyAttempts(ServiceError):

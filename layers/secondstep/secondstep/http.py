@@ -7,6 +7,7 @@ The gateway has matched the route; it is taken from the event's `resource`, neve
 import sys
 import traceback
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -85,11 +86,9 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         return parse_query(self.event, takes)
 
     def header(self, name: str) -> str | None:
-        """Return a header that may come once; InvalidRequest where it comes more often."""
+        """Return a header whose value is a list: its lines are one list (RFC 9110 section 5.3)."""
         values = header_values(self.event, name)
-        if len(values) > 1:
-            raise InvalidRequest("comes more than once", field=name)
-        return values[0] if values else None
+        return ", ".join(values) if values else None
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the path; REST APIs hand it over as it was sent, so it is decoded here, exactly once."""
@@ -106,11 +105,28 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         return from_authorizer_context(handed, claims)
 
 
+_arrived: ContextVar[Any] = ContextVar("arrived")
+
+
+class _Resolver(APIGatewayRestResolver):
+    """Powertools' resolver keeps the event in a class attribute; here each request sees its own, also in threads."""
+
+    def _to_proxy_event(self, event: dict[str, Any]) -> Any:
+        proxied = super()._to_proxy_event(event)
+        _arrived.set(proxied)
+        return proxied
+
+    @property
+    def current_event(self) -> Any:  # type: ignore[override]
+        """Return the event of this very request."""
+        return _arrived.get()
+
+
 class App:
     """The handler of a function: its routes, and what every answer has in common."""
 
     def __init__(self) -> None:
-        self._resolver = APIGatewayRestResolver()
+        self._resolver = _Resolver()
         self._resolver.not_found(self._unknown_route)
         self._pages: set[str] = set()
 

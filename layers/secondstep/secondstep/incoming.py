@@ -31,12 +31,12 @@ def parse_body[Body: Request](
     """
     raw = event.get("body") or ""
     is_binary = bool(event.get("isBase64Encoded"))
+    if raw and event["httpMethod"] == "GET":
+        raise InvalidRequest("takes no body")
     if len(raw.encode(errors="surrogatepass")) > (_in_base64(largest) if is_binary else largest):
         raise PayloadTooLarge
     if not raw:
         return _converted({}, takes)
-    if event["httpMethod"] == "GET":
-        raise InvalidRequest("takes no body")
     if _media_types(event) != [media_type]:
         raise UnsupportedMediaType
     if is_binary != (media_type == PNG):

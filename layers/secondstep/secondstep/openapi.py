@@ -78,7 +78,7 @@ def _operation(route: Route, takes: dict[str, Any], answers: list[dict[str, Any]
         operation["requestBody"] = {"required": True, "content": {route.media_type: body}}
     if route.bearer != "none":
         operation["security"] = [{"bearer": []}]
-    parameters = [*_path_parameters(route), *_query_parameters(route)]
+    parameters = [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]
     return operation | ({"parameters": parameters} if parameters else {})
 
 
@@ -93,11 +93,18 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in described]
 
 
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    wanted = route.is_versioned and route.method != "GET"
+    return [{"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}] if wanted else []
+
+
 def _success(route: Route, answers: list[dict[str, Any]]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if answers:
         schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
         described["content"] = {contract.JSON: {"schema": schema}}
+    if route.is_versioned:
+        described["headers"] = {"ETag": {"schema": {"type": "string"}}}
     return described
 
 

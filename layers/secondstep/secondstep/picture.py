@@ -1,7 +1,7 @@
 """An account's picture: a PNG and nothing but a PNG, for it is shown on the pages where passwords are typed.
 
-It is never decoded here: what is looked at is that the file is made of whole chunks from signature to end, so that
-nothing else can ride along (ISO/IEC 15948, 5.2 and 5.3).
+It is never decoded here. What is looked at is that the file is made of whole chunks from the signature to one end, so
+that no other file hangs on it (ISO/IEC 15948, 5.2 and 5.3); it is served as a picture and as nothing else.
 """
 
 import zlib
@@ -11,13 +11,16 @@ from secondstep.errors import InvalidRequest
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST_SIDE = 2000
+_HEADER_BYTES = 13
 
 
 def size_of(png: bytes) -> tuple[int, int]:
     """Return width and height in pixels; InvalidRequest for what is not a whole PNG of at most 2,000 a side."""
     chunks = list(_chunks(png))
     kinds = [kind for kind, _ in chunks]
-    if kinds[:1] != [b"IHDR"] or kinds[-1] != b"IEND" or b"IDAT" not in kinds or len(chunks[0][1]) != 13:
+    if kinds[:1] != [b"IHDR"] or kinds[-1] != b"IEND" or kinds.count(b"IEND") != 1 or b"IDAT" not in kinds:
+        raise _not_a_png()
+    if len(chunks[0][1]) != _HEADER_BYTES:
         raise _not_a_png()
     header = chunks[0][1]
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")

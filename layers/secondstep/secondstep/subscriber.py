@@ -73,16 +73,18 @@ class Identity(msgspec.Struct, frozen=True):
         return digest.digest()[:16].hex()
 
 
-def canonical_login_name(typed: str) -> str:
+def canonical_login_name(typed: str, *, field: str = "login_name") -> str:
     """Return NFKC, case-folded, NFKC, trimmed: so that one person has one name, one item and one budget.
 
     InvalidRequest for 0 or more than 128 code points, control, format and surrogate characters, / % # ?.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", typed).casefold()).strip()
     if not 1 <= len(folded) <= _LONGEST_LOGIN_NAME:
-        raise InvalidRequest("must be 1 to 128 characters long", field="login_name")
+        raise InvalidRequest("must be 1 to 128 characters long", field=field)
+    if folded in (".", ".."):  # in a path they would lead elsewhere
+        raise InvalidRequest("must not be a dot or two", field=field)
     if any(unicodedata.category(c) in _REFUSED_CATEGORIES or c in _REFUSED_CHARACTERS for c in folded):
-        raise InvalidRequest("has a character that a login name cannot have", field="login_name")
+        raise InvalidRequest("has a character that a login name cannot have", field=field)
     return folded
 
 

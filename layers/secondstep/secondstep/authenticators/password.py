@@ -6,8 +6,7 @@ A hash that another system made is verified as that system did, and replaced by 
 
 import hmac
 import unicodedata
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from argon2 import PasswordHasher, Type, extract_parameters
@@ -18,6 +17,8 @@ from secondstep.errors import PasswordRefused
 
 LONGEST = 128
 _LEAST_OF_ITS_OWN = 4
+_FEW_GUESSES = 10**6
+_ESTIMATED_CHARACTERS = 72  # what zxcvbn looks at; no password that long is guessed by what follows
 
 # OWASP's minimum for Argon2id; 19 MiB, two passes, one lane: 20 ms of one core, 25 of a Lambda's at 1,769 MB.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -91,13 +92,13 @@ def is_too_short(password: str, shortest: int) -> bool:
 
 
 def refuse_weak(password: str, *, shortest: int, own_words: Iterable[str]) -> None:
-    """Raise PasswordRefused for a new password that is too short, too long, common, or made of the account's words."""
+    """Raise PasswordRefused for a new password that is too short, too long, or soon guessed."""
     if is_too_short(password, shortest):
         raise PasswordRefused("too_short")
     if len(_normal(password)) > LONGEST:
         raise PasswordRefused("too_long")
-    folded = _folded(password)
-    if _is_common(folded) or _is_made_of(folded, [_folded(word) for word in own_words]):
+    folded, words = _folded(password), [_folded(word) for word in own_words]
+    if _is_soon_guessed(folded, words) or _is_made_of(folded, words):
         raise PasswordRefused("too_common")
 
 
@@ -113,16 +114,14 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-@cache
-def _common_passwords() -> frozenset[str]:
-    """Return zxcvbn's list of 30,000 common passwords, loaded only when a password is set."""
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+def _is_soon_guessed(folded: str, own_words: Sequence[str]) -> bool:
+    """Tell whether an attacker finds it early: common passwords, names, words, dates, repeats, runs, keyboard walks.
 
-    return frozenset(FREQUENCY_LISTS["passwords"])
+    By zxcvbn, loaded only when a password is set. A million guesses are a year of them at a name's pace.
+    """
+    from zxcvbn import zxcvbn
 
-
-def _is_common(folded: str) -> bool:
-    return folded in _common_passwords()
+    return bool(zxcvbn(folded[:_ESTIMATED_CHARACTERS], user_inputs=list(own_words))["guesses"] < _FEW_GUESSES)
 
 
 def _is_made_of(folded: str, own_words: Iterable[str]) -> bool:

@@ -19,6 +19,7 @@ DIGITS = 6
 PERIOD_SECONDS = 30
 ALGORITHM = "SHA1"
 SECRET_BYTES = 20  # RFC 4226 section 4, R6: 160 bits recommended
+_LONGEST_ISSUER, _LONGEST_NAME = 480, 1000  # percent-encoded: twice the one, the other and the rest make 2,331 bytes
 DRIFT_STEPS = 10  # how far off a clock is still explained (five minutes); never accepted
 
 
@@ -99,16 +100,26 @@ def label_for(*, issuer: str, name: str) -> str:
 
 
 def otpauth_uri(secret: Secret, *, issuer: str, name: str) -> str:
-    """Return the key URI that apps scan: everything percent-encoded with %20, all parameters spelled out."""
+    """Return the key URI that apps scan: everything percent-encoded with %20, all parameters spelled out.
+
+    Issuer and name are cut where the whole would not fit a QR code; letters of some scripts take nine bytes each.
+    """
+    shown_issuer, shown_name = _cut(issuer, _LONGEST_ISSUER), _cut(name, _LONGEST_NAME)
     parameters = {
         "secret": secret.base32,
-        "issuer": issuer,
+        "issuer": shown_issuer,
         "algorithm": ALGORITHM,
         "digits": DIGITS,
         "period": PERIOD_SECONDS,
     }
-    path = f"{quote(issuer, safe='')}:{quote(name, safe='')}"
+    path = f"{quote(shown_issuer, safe='')}:{quote(shown_name, safe='')}"
     return f"otpauth://totp/{path}?{urlencode(parameters, quote_via=quote, safe='')}"
+
+
+def _cut(text: str, longest: int) -> str:
+    while len(quote(text, safe="")) > longest:
+        text = text[:-1]
+    return text
 
 
 def qr_svg(uri: str) -> str:

@@ -10,10 +10,10 @@ from secondstep import ticket as tickets
 from secondstep.account import Policy
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import totp
-from secondstep.bearer import Principal
-from secondstep.challenge import LIFETIME_SECONDS, Presented
+from secondstep.bearer import Principal, lost_race
+from secondstep.challenge import LIFETIME_SECONDS, Presented, is_open
 from secondstep.context import RequestContext
-from secondstep.errors import ChallengeInvalid, Conflict, InvalidToken, ServiceError, TicketInvalid
+from secondstep.errors import ChallengeInvalid, Conflict, ServiceError, TicketInvalid
 from secondstep.evaluation import disabling, prove_pending
 from secondstep.explanation import Judged, explain
 from secondstep.keys import SealKey
@@ -21,7 +21,8 @@ from secondstep.shapes import AddedAnswer, EnrollAnswer
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.store.charges import CODES, Charge, behind_challenge
-from secondstep.subscriber import Authenticator, Enrollment, Pending, Purpose, Subscriber, new_epoch, new_id
+from secondstep.subscriber import Authenticator, Challenge, Enrollment, Pending, Purpose, Subscriber, new_epoch, new_id
+from secondstep.throttle import SECRETS_PER_ENROLLMENT, STEP_UP_FAILURES
 
 _GOOD_HERE = frozenset({Purpose.ADD})
 _THE_MOST = "The account allows no more authenticators. Remove one first."
@@ -46,13 +47,16 @@ def begin(
     policy = store.accounts.policy(subscriber.account, context.now)
     if len(subscriber.authenticators) >= policy.max_authenticators:
         raise Conflict(_THE_MOST)
+    made = 1 + _begun_before(principal, context.now)
+    if made > SECRETS_PER_ENROLLMENT:
+        raise Conflict("Three QR codes were shown already. Confirm one of them, or wait a quarter of an hour.")
     ticket_hash = None if subscriber.is_bound else _prove_ticket(principal, presented_ticket, store, context)
     secret, authenticator_id = totp.new_secret(), new_id()
     pending = Pending(
         authenticator_id=authenticator_id,
         name=name,
         sealed_secret=seal_key.seal(secret, subscriber, authenticator_id),
-        made=1,
+        made=made,
         ticket_hash=ticket_hash,
         sid=principal.session.sid,
     )
@@ -62,7 +66,7 @@ def begin(
     try:
         store.subscribers.open_challenge(subscriber, challenge, context.now)
     except Stale as stale:
-        raise InvalidToken from stale
+        raise lost_race(principal, store, context) from stale
     named = name if subscriber.is_bound else ""
     return describing.entry(token, secret, subscriber, policy, expires_in=LIFETIME_SECONDS[Purpose.ADD], named=named)
 
@@ -70,17 +74,36 @@ def begin(
 def _prove_ticket(
     principal: Principal, presented_ticket: str | None, store: Store, context: RequestContext
 ) -> bytes | None:
-    """Return the hash of the ticket that opens a first binding, or None where none is needed or given."""
+    """Return the hash of the ticket that opens a first binding, or None where none is needed or given.
+
+    It is paid for before it is compared, by one of the session's five tries; the fifth wrong one ends the session.
+    """
     subscriber = principal.subscriber
     if presented_ticket is None and subscriber.enrollment is not Enrollment.TICKETED:
         return None
-    stored = subscriber.enrollment_ticket
+    session, stored = store.sessions.charge_step_up(principal.session, context.now), subscriber.enrollment_ticket
     if stored and tickets.match(presented_ticket, stored, now=context.now):
+        store.sessions.give_back_step_up(session)
         return stored.hash
-    store.sessions.charge_step_up(principal.session, context.now)
-    detail = {"why": "ticket"}
-    store.subscribers.record(event_about(subscriber, EventName.ENROLLED, Outcome.FAILURE, context, detail=detail))
+    refused = event_about(subscriber, EventName.ENROLLED, Outcome.FAILURE, context, detail={"why": "ticket"})
+    if session.step_up_failures < STEP_UP_FAILURES:
+        store.subscribers.record(refused)
+    else:
+        detail = {"sid": session.sid, "why": "ticket"}
+        ended = event_about(subscriber, EventName.SESSION_ENDED, Outcome.SUCCESS, context, detail=detail)
+        store.sessions.end(session, refused, ended)
     raise TicketInvalid
+
+
+def _begun_before(principal: Principal, now: int) -> int:
+    """Return how many secrets wait in open challenges of this session: each is an Encrypt, and may evict a login."""
+    subscriber = principal.subscriber
+    waiting = [each for each in subscriber.challenges.values() if _is_open(each, subscriber, now)]
+    return sum(each.pending is not None and each.pending.sid == principal.session.sid for each in waiting)
+
+
+def _is_open(challenge: Challenge, subscriber: Subscriber, now: int) -> bool:
+    return is_open(challenge, _GOOD_HERE, epoch=subscriber.epoch, now=now)
 
 
 def opened_by(principal: Principal, challenge_token: str) -> bool:

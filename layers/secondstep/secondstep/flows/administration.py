@@ -27,6 +27,8 @@ from secondstep.store.administration import Actor, ActorRefused, ByOperator
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Identity, Role, Status, Subscriber, new_epoch
 
+_LOOKS = 3  # for an admin who remains: more than three who fall away in one moment is no accident
+
 
 def read(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Return one subscriber of the admin's account; NotFound for anybody else."""
@@ -50,14 +52,15 @@ def change(
     Forbidden (oneself), NotFound, Conflict (a rule, or a lost race), InvalidToken.
     """
     max_age = WRITE_MAX_AGE_SECONDS if wanted.role is UNSET else PRIVILEGE_MAX_AGE_SECONDS
-    before = _subject(login_name, max_age, actor, store, context)
+    before, password_tat = _subject(login_name, max_age, actor, store, context)
     after = _changed(before, wanted)
     _refuse_broken_rules(before, after)
     events = _events_of_change(before, after, actor, context)
     if events:
-        standing = actor.standing if after.is_active_admin else _leaving_an_admin(before, actor, store)
-        _write(lambda: store.administration.change(before, after, standing, *events))
-    return read(login_name, actor, store=store, context=context)
+        stays_admin = after.is_active_admin or not before.is_active_admin
+        write = _leaving_nobody if stays_admin else _leaving_an_admin
+        write(lambda standing: store.administration.change(before, after, standing, *events), before, actor, store)
+    return describing.subscriber(after, password_tat=password_tat, now=context.now)
 
 
 def _changed(before: Subscriber, wanted: ChangeSubscriberRequest) -> Subscriber:
@@ -95,17 +98,17 @@ def _events_of_change(before: Subscriber, after: Subscriber, actor: Acting, cont
 
 def delete(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> None:
     """Remove a subscriber and what it holds; the audit stays. Its sessions have no subscriber any more, so are dead."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.DELETED, actor, context)
-    standing = _leaving_an_admin(subject, actor, store)
-    _write(lambda: store.administration.delete(subject, standing, event))
+    write = _leaving_an_admin if subject.is_active_admin else _leaving_nobody
+    write(lambda standing: store.administration.delete(subject, standing, event), subject, actor, store)
 
 
 def reset_password(
     login_name: str, reason: str, actor: Acting, *, store: Store, context: RequestContext
 ) -> TicketAnswer:
     """Answer a ticket for `/password`, shown once; the authenticators are not touched (ASVS 5.0 6.4.3)."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     if subject.status is Status.DISABLED:
         raise Conflict("The subscriber is disabled.")
     text, ticket = tickets.issue(now=context.now, ttl_seconds=tickets.AFTER_RESET_SECONDS)
@@ -116,38 +119,63 @@ def reset_password(
 
 def unlock(login_name: str, actor: Acting, *, store: Store, context: RequestContext) -> SubscriberAnswer:
     """Clear the budgets and set a disabled authenticator active again; removes nothing."""
-    subject = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
+    subject, _ = _subject(login_name, WRITE_MAX_AGE_SECONDS, actor, store, context)
     event = _event(subject, EventName.UNLOCKED, actor, context)
     _write(lambda: store.administration.unlock(subject, actor.standing, event, context.now))
-    return read(login_name, actor, store=store, context=context)
+    unlocked = msgspec.structs.replace(subject, run=0, recent={}, day={}, recovery_recent={})
+    return describing.subscriber(unlocked, password_tat=0, now=context.now)
 
 
-def _subject(login_name: str, max_age: int, actor: Acting, store: Store, context: RequestContext) -> Subscriber:
-    """Return the subscriber that is acted on: of the admin's account, and not the admin."""
+def _subject(
+    login_name: str, max_age: int, actor: Acting, store: Store, context: RequestContext
+) -> tuple[Subscriber, int]:
+    """Return the subscriber that is acted on, of the account and not the admin, and its password budget's `tat`."""
     actor.require_recent(max_age, context.now)
-    subject, _ = store.directory.subscriber(Identity(actor.account, login_name))
+    subject, password_tat = store.directory.subscriber(Identity(actor.account, login_name))
     if subject is None:
         raise NotFound
     if actor.is_oneself(subject.sub):
         raise Forbidden("Nobody does this to themselves. Ask another admin of the account.")
-    return subject
+    return subject, password_tat
 
 
-def _leaving_an_admin(subject: Subscriber, actor: Acting, store: Store) -> Actor:
-    """Return the actor's standing. An admin who acts remains; beside the operator another admin must."""
-    if not isinstance(actor, ActingOperator) or not subject.is_active_admin:
-        return actor.standing
-    remaining = store.directory.another_active_admin(subject)
-    if remaining is None:
-        raise Conflict("This is the account's last active admin. Make another one first.")
-    return ByOperator(remaining)
+def _leaving_nobody(write: Callable[[Actor], None], _: Subscriber, actor: Acting, __: Store) -> None:
+    """Write what takes no admin from the account."""
+    _write(lambda: write(actor.standing))
+
+
+def _leaving_an_admin(write: Callable[[Actor], None], subject: Subscriber, actor: Acting, store: Store) -> None:
+    """Write what takes an admin from the account; another one must stand in the same transaction.
+
+    An admin who acts is that one. Beside the operator one is looked for, and looked for again where it falls away in
+    the same moment. Raises Conflict for the last one.
+    """
+    if not isinstance(actor, ActingOperator):
+        _write(lambda: write(actor.standing))
+        return
+    for _ in range(_LOOKS):
+        remaining = store.directory.another_active_admin(subject)
+        if remaining is None:
+            raise Conflict("This is the account's last active admin. Make another one first.")
+        try:
+            _lost_or_gone(lambda: write(ByOperator(remaining)))  # noqa: B023 - run at once
+        except ActorRefused:
+            continue
+        else:
+            return
+    raise Conflict("The account's admins are being changed. Look again.")
 
 
 def _write(write: Callable[[], None]) -> None:
     try:
-        write()
+        _lost_or_gone(write)
     except ActorRefused as refused:
         raise InvalidToken from refused
+
+
+def _lost_or_gone(write: Callable[[], None]) -> None:
+    try:
+        write()
     except Stale as stale:
         if stale.current is None:
             raise NotFound from stale

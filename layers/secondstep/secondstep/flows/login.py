@@ -121,7 +121,13 @@ def _open(subscriber: Subscriber, purpose: Purpose, store: Store, context: Reque
 
 
 def _ask_for_longer_password(subscriber: Subscriber, store: Store, context: RequestContext) -> PasswordNext:
-    """Answer a ticket for `/password`: what was long enough beside a second factor is not long enough alone."""
+    """Answer a ticket for `/password`: what was long enough beside a second factor is not long enough alone.
+
+    A ticket that an admin has given is left alone, and wanted: who merely knows the old password must not void it.
+    """
+    waiting = subscriber.password_ticket
+    if waiting and waiting.is_live(context.now + _LONGER_PASSWORD_SECONDS):
+        return PasswordNext(ticket=None, expires_in=waiting.expires_at - context.now)
     text, ticket = tickets.issue(now=context.now, ttl_seconds=_LONGER_PASSWORD_SECONDS)
     store.subscribers.give_password_ticket(subscriber, ticket)
     return PasswordNext(ticket=text, expires_in=_LONGER_PASSWORD_SECONDS)

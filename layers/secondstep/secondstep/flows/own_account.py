@@ -12,9 +12,9 @@ from secondstep import describing
 from secondstep.account import EnrollmentTicket, Policy
 from secondstep.audit import PROFILE_FIELDS, Event, EventName, Outcome, event_about, what_changed
 from secondstep.authenticators import recovery_codes
-from secondstep.bearer import Principal
+from secondstep.bearer import Principal, lost_race
 from secondstep.context import RequestContext
-from secondstep.errors import Conflict, InvalidToken, NotFound
+from secondstep.errors import Conflict, NotFound
 from secondstep.shapes import AuthenticatorAnswer, MeAnswer, ProfileRequest, RecoveryCodesAnswer, given_fields
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
@@ -24,7 +24,7 @@ from secondstep.subscriber import Authenticator, Enrollment, Role, new_epoch
 def change_profile(principal: Principal, wanted: ProfileRequest, *, store: Store, context: RequestContext) -> MeAnswer:
     """Change name, language or address; of the address the old one is told. One transaction with the audit event.
 
-    Raises StepUpRequired (for the address), InvalidToken (the session has ended meanwhile).
+    Raises StepUpRequired (for the address), Conflict, InvalidToken (what else happened meanwhile).
     """
     fields = given_fields(wanted)
     if "email" in fields:
@@ -35,9 +35,9 @@ def change_profile(principal: Principal, wanted: ProfileRequest, *, store: Store
     if detail:
         event = _event(principal, EventName.PROFILE_CHANGED, context, detail)
         try:
-            store.own_account.change_profile(principal.session, after, event, context.now)
+            store.own_account.change_profile(principal.session, before, after, event, context.now)
         except Stale as stale:
-            raise InvalidToken from stale
+            raise lost_race(principal, store, context) from stale
     return describing.oneself(after)
 
 
@@ -52,7 +52,7 @@ def rename_authenticator(
         try:
             store.own_account.rename(principal.session, held.id, name, event, context.now)
         except Stale as stale:
-            raise InvalidToken from stale
+            raise lost_race(principal, store, context) from stale
     return describing.authenticator(msgspec.structs.replace(held, name=name))
 
 
@@ -71,9 +71,7 @@ def remove_authenticator(principal: Principal, authenticator_id: str, *, store: 
             enrollment = _enrollment_after_the_last(principal, store, context)
             store.own_account.remove_last(session, held.id, enrollment, new_epoch(), event, context.now)
     except Stale as stale:
-        if stale.current is not None and stale.current.epoch == session.epoch:
-            raise Conflict("Another authenticator is being added. Look again.") from stale
-        raise InvalidToken from stale
+        raise lost_race(principal, store, context) from stale
 
 
 def _enrollment_after_the_last(principal: Principal, store: Store, context: RequestContext) -> Enrollment:
@@ -97,7 +95,7 @@ def renew_recovery_codes(principal: Principal, *, store: Store, context: Request
     try:
         store.own_account.renew_recovery_codes(principal.session, hashes, event, context.now)
     except Stale as stale:
-        raise InvalidToken from stale
+        raise lost_race(principal, store, context) from stale
     return RecoveryCodesAnswer(recovery_codes=texts, recovery_codes_left=len(texts))
 
 

@@ -8,9 +8,9 @@ from secondstep import claim
 from secondstep import ticket as tickets
 from secondstep.audit import EventName, Outcome, event_about
 from secondstep.authenticators import password
-from secondstep.bearer import Principal
+from secondstep.bearer import Principal, lost_race
 from secondstep.context import RequestContext
-from secondstep.errors import Conflict, InvalidCredentials, InvalidToken, TicketInvalid
+from secondstep.errors import Conflict, InvalidCredentials, TicketInvalid
 from secondstep.store import Store
 from secondstep.store.ceremonies import Stale
 from secondstep.subscriber import Identity, Status, Subscriber, new_epoch
@@ -60,7 +60,7 @@ def change(
         new_hash = password.hash_password(new_password)
         store.own_account.change_password(session, new_hash, new_epoch(), event, context.now)
     except Stale as stale:
-        raise InvalidToken from stale
+        raise lost_race(principal, store, context) from stale
 
 
 def _refuse_weak(new_password: str, subscriber: Subscriber, store: Store, context: RequestContext) -> None:

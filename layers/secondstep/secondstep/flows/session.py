@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from secondstep import describing
 from secondstep.audit import EventName, Outcome, event_about
-from secondstep.bearer import Principal
+from secondstep.bearer import Principal, lost_race
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidToken, NotFound, Unavailable
 from secondstep.oauth import is_registered
@@ -52,7 +52,9 @@ def refresh(
         except SessionStale as stale:
             if stale.current is None:
                 raise InvalidToken from stale
-            session = stale.current  # another request rotated it: this one is now a repeat, or a reuse
+            # Another request rotated it, so this one is a repeat or a reuse; or its owner has changed something.
+            session, subscriber = _living(presented, store, context)
+            _refuse_idle_or_weak(session, subscriber, store, context)
         else:
             return Login(subscriber, session, following)
     raise Unavailable
@@ -130,7 +132,7 @@ def end_session(principal: Principal, sid: str, *, store: Store, context: Reques
     try:
         was_there = store.own_account.end_session(principal.session, ended, event, context.now)
     except Stale as stale:
-        raise InvalidToken from stale
+        raise lost_race(principal, store, context) from stale
     if not was_there:
         raise NotFound
 

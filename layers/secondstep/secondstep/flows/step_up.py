@@ -6,7 +6,7 @@ tokens only; a browser has none, so there the session itself bears it.
 
 from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import password, recovery_codes
-from secondstep.bearer import Principal
+from secondstep.bearer import Principal, lost_race
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidCode, InvalidCredentials, InvalidRequest, InvalidToken
 from secondstep.evaluation import Accepted, disabling, evaluate
@@ -31,6 +31,7 @@ class StepUp:
     """One attempt to step up; what it stands on is read live before. Each way returns the factors it proves."""
 
     def __init__(self, principal: Principal, *, store: Store, context: RequestContext) -> None:
+        self._principal = principal
         self._session = principal.session
         self._subscriber = principal.subscriber
         self._store = store
@@ -73,6 +74,8 @@ class StepUp:
         return self._accept(self._store.subscribers.unbound(self._subscriber), session, PASSWORD_ONLY)
 
     def _pay(self, budget: Budget) -> tuple[Charge, Session]:
+        if self._session.step_up_failures >= STEP_UP_FAILURES:
+            raise InvalidToken  # nothing more is evaluated in this session, so nothing more is charged to its owner
         gate = behind_session(self._session, self._context.now)
         charge = self._store.charges.charge(self._session.subscriber_hash, gate, budget, self._context.now)
         return charge, self._store.sessions.charge_step_up(self._session, self._context.now)
@@ -81,8 +84,8 @@ class StepUp:
         event = self._event(Outcome.SUCCESS)
         try:
             self._store.sessions.accept_step_up(session, proof, amr, event, self._context.now)
-        except SessionStale as stale:
-            raise InvalidToken from stale
+        except SessionStale as stale:  # the same code twice in one moment: the session may well live
+            raise lost_race(self._principal, self._store, self._context) from stale
         return amr
 
     def _refused(self, session: Session, found: Explanation, *more: Event) -> InvalidCode:

@@ -48,9 +48,15 @@ def _next(browser: Browser, answer: login.Answer, identity: Identity) -> Answer:
         case EnrollNext():
             return GoTo("enroll", (who, cookies.kept(cookies.CHALLENGE, answer.challenge, seconds=answer.expires_in)))
         case PasswordNext():
-            return GoTo("password", (who, cookies.kept(cookies.TICKET, answer.ticket, seconds=answer.expires_in)))
+            return GoTo("password", (who, _ticket(answer)))
         case Login():
             return GoTo(destination(browser), (who, *entered(answer)))
+
+
+def _ticket(answer: PasswordNext) -> str:
+    """Return the cookie that holds the ticket; where an admin has given one, that is typed."""
+    held = answer.ticket
+    return cookies.kept(cookies.TICKET, held, seconds=answer.expires_in) if held else cookies.dropped(cookies.TICKET)
 
 
 def _page(account: str, login_name: str, refused: ServiceError | None = None) -> Page:

@@ -34,9 +34,12 @@ class EnrollNext(msgspec.Struct, frozen=True, kw_only=True, tag_field="next", ta
 
 
 class PasswordNext(msgspec.Struct, frozen=True, kw_only=True, tag_field="next", tag="password"):
-    """The password was right but is too short to stand alone; the ticket opens `POST /password` for a longer one."""
+    """The password was right but is too short to stand alone; the ticket opens `POST /password` for a longer one.
 
-    ticket: str
+    None where an admin has given one: then that is wanted.
+    """
+
+    ticket: str | None
     expires_in: int
 
 

@@ -18,11 +18,12 @@ from secondstep.account import (
     ToleranceSteps,
 )
 
+_PART = r"[^@\s\x00-\x1f\x7f-\x9f]+"  # of a mail address
 type Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
 type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
 type Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", max_length=35)]
-type Email = Annotated[str, Meta(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$(?!\n)", max_length=254)]
+type Email = Annotated[str, Meta(pattern=rf"^{_PART}@{_PART}$(?!\n)", max_length=254)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

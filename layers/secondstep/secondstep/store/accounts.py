@@ -1,5 +1,6 @@
 """Accounts and their policy, and the account's first admin."""
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,7 +10,7 @@ from secondstep.audit import Event
 from secondstep.session import Standing
 from secondstep.store.administration import Actor, ActorRefused, AlreadyExists
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Write, absent, equals
+from secondstep.store.expression import Clause, NewItem, Write, equals, no_number
 from secondstep.store.layout import CREATED_AT, account_key, event_item, logo_key, subscriber_item
 from secondstep.store.sessions import Sessions
 from secondstep.subscriber import Subscriber
@@ -76,7 +77,7 @@ class Accounts:
         An item that was lost (a bad restore, a slip at the console) is made again: it is nobody's to keep broken.
         """
         after = StoredPolicy(fields, before.version + 1)
-        is_as_read = absent(_VERSION) if before.stored_version is None else equals((_VERSION,), before.stored_version)
+        is_as_read = _is_still(before.stored_version)
         write = Write(account_key(account)).require(is_as_read)
         self._commit(write.set((_POLICY,), fields).set((_VERSION,), after.version), actor, event)
         self._policies.pop(account, None)
@@ -111,6 +112,11 @@ class Accounts:
 
     def _recorded(self, event: Event) -> Part:
         return self._database.recorded(NewItem(event_item(event)))
+
+
+def _is_still(version: object) -> Clause:
+    """The version is the one that was read, or still none that could be compared."""
+    return equals((_VERSION,), version) if type(version) in (int, Decimal) else no_number(_VERSION)
 
 
 def _decided(policy: Policy) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from secondstep.store.layout import (
     subscriber_record,
     ticket_map,
 )
+from secondstep.store.profile import write_profile
 from secondstep.store.sessions import Sessions
 from secondstep.subscriber import Enrollment, Identity, Role, Status, Subscriber, Ticket
 
@@ -68,14 +69,6 @@ class AlreadyExists(Exception):
         self.current = current
 
 
-class Profile(NamedTuple):
-    """The contact data of a subscriber; None is none."""
-
-    email: str | None
-    display_name: str | None
-    locale: str | None
-
-
 class Administration:
     """Writes on a subscriber by somebody else; Stale shows what stands where the subscriber changed meanwhile."""
 
@@ -101,7 +94,8 @@ class Administration:
         write.set((CHALLENGES,), {})
         write.set((PASSWORD_TICKET,), ticket_map(invited.password_ticket))
         write.set((ENROLLMENT_TICKET,), ticket_map(invited.enrollment_ticket))
-        _set_profile(write, Profile(invited.email, invited.display_name, invited.locale))
+        write.set_or_remove((EMAIL,), invited.email).set_or_remove((LOCALE,), invited.locale)
+        write.set_or_remove((DISPLAY_NAME,), invited.display_name)
         self._commit(self._database.changed(write), actor, event)
 
     def reset(
@@ -157,7 +151,7 @@ class Administration:
         Disabling empties both tickets and drops the challenges; a changed epoch ends every session.
         """
         write = _as_read(before).set((STATUS,), after.status.value).set((ROLE,), after.role.value)
-        _set_profile(write, Profile(after.email, after.display_name, after.locale))
+        write_profile(write, before, after)
         if after.epoch != before.epoch:
             write.set((EPOCH,), after.epoch).set((CHALLENGES,), {})
         if after.status is Status.DISABLED:
@@ -201,12 +195,3 @@ def _as_read(subject: Subscriber) -> Write:
         equals((ROLE,), subject.role.value),
     ]
     return Write(subscriber_key(subject.identity.hash)).require(*clauses)
-
-
-def _set_profile(write: Write, profile: Profile) -> None:
-    for attribute, value in (
-        (EMAIL, profile.email),
-        (DISPLAY_NAME, profile.display_name),
-        (LOCALE, profile.locale),
-    ):
-        write.set_or_remove((attribute,), value)

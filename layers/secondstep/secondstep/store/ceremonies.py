@@ -266,7 +266,8 @@ class Ceremonies:
     ) -> None:
         """One transaction: bind the first authenticator with its step burned, spend challenge and ticket.
 
-        A new epoch (the session's) ends every other challenge and session. Only this write leaves `ticketed`.
+        A new epoch (the session's) ends every other challenge and session, and a password ticket that waits is void:
+        it was given where no factor stood beside the password. Only this write leaves `ticketed`.
         """
         challenge = charge.subscriber.challenges[spent.key]
         ticket_hash = challenge.pending.ticket_hash if challenge.pending else None
@@ -275,7 +276,7 @@ class Ceremonies:
         write.set((ENROLLMENT,), Enrollment.BOUND.value).set((EPOCH,), session.epoch)
         write.set(authenticator_path(authenticator.id), authenticator_map(authenticator))
         write.set((CODE_SET,), recovery_codes).set((RUN,), 0).set((LAST_LOGIN_AT,), now)
-        write.set((CHALLENGES,), {}).remove((ENROLLMENT_TICKET,), *CODES.paths(charge.id))
+        write.set((CHALLENGES,), {}).remove((ENROLLMENT_TICKET,), (PASSWORD_TICKET,), *CODES.paths(charge.id))
         self._commit(write, self._created(session), self._recorded(event))
 
     def log_in_without_factor(self, subscriber: Subscriber, session: Session, event: Event, now: int) -> None:

@@ -1,6 +1,7 @@
 """Python values to DynamoDB attribute values and back; None and empty sets are never stored."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from secondstep.aws import Item
@@ -13,7 +14,7 @@ def encode(value: object) -> dict[str, Any]:
             return {"BOOL": value}
         case str():
             return {"S": value}
-        case int():
+        case int() | Decimal():
             return {"N": str(value)}
         case bytes():
             return {"B": value}
@@ -37,7 +38,7 @@ def decode(attribute: dict[str, Any]) -> Any:
     [(kind, value)] = attribute.items()
     match kind:
         case "N":
-            return int(value)
+            return int(value) if value.lstrip("-").isdecimal() else Decimal(value)  # a slip's, never ours
         case "BS":
             return frozenset(bytes(each) for each in value)
         case "B":

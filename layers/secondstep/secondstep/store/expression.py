@@ -52,6 +52,13 @@ def absent(*path: str) -> Clause:
     return lambda names: f"attribute_not_exists({names.path(path)})"
 
 
+def no_number(*path: str) -> Clause:
+    """The attribute does not exist, or is of another type."""
+    return lambda names: (
+        f"(attribute_not_exists({names.path(path)}) OR NOT attribute_type({names.path(path)}, {names.value('N')}))"
+    )
+
+
 def equals(path: Path, value: object) -> Clause:
     """The attribute has this value."""
     return lambda names: f"{names.path(path)} = {names.value(value)}"

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from secondstep.audit import Event
 from secondstep.aws import Answer, AwsUnavailable, DynamoDb, Item
 from secondstep.errors import Unavailable
-from secondstep.store.accounts import policy_of
+from secondstep.store.accounts import StoredPolicy
 from secondstep.store.codec import decode_item, encode_item
 from secondstep.store.database import Database, Refused
 from secondstep.store.expression import Names, NewItem, Query, Write, absent, equals, exists, one_of
@@ -136,9 +136,10 @@ class Operation:
 
 
 def _account(item: Item) -> AccountRecord:
+    policy = StoredPolicy(item.get(_POLICY, {}), item.get(_VERSION))
     return AccountRecord(
         account=item["pk"].removeprefix(_ACCOUNT_PREFIX),
-        display_name=policy_of(item.get(_POLICY, {})).display_name,
-        version=item.get(_VERSION, 0),
+        display_name=policy.in_force.display_name,
+        version=policy.version,
         created_at=item.get(CREATED_AT),
     )

@@ -17,12 +17,9 @@ from secondstep.store.layout import (
     A_NAME,
     AUTHENTICATORS,
     CHALLENGES,
-    DISPLAY_NAME,
-    EMAIL,
     ENROLLMENT,
     ENROLLMENT_TICKET,
     EPOCH,
-    LOCALE,
     PASSWORD_HASH,
     PASSWORD_TICKET,
     RUN,
@@ -38,6 +35,7 @@ from secondstep.store.layout import (
 from secondstep.store.layout import (
     RECOVERY_CODES as CODE_SET,
 )
+from secondstep.store.profile import write_profile
 from secondstep.subscriber import Authenticator, Enrollment, Subscriber
 
 
@@ -47,11 +45,9 @@ class OwnAccount:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def change_profile(self, session: Session, after: Subscriber, event: Event, now: int) -> None:
-        """One transaction: the contact data as in `after`."""
-        write = _by(session).set_or_remove((EMAIL,), after.email)
-        write.set_or_remove((DISPLAY_NAME,), after.display_name).set_or_remove((LOCALE,), after.locale)
-        self._commit(write, _still_there(session, now), event)
+    def change_profile(self, session: Session, before: Subscriber, after: Subscriber, event: Event, now: int) -> None:
+        """One transaction: the contact data that differs in `after`, over what was read."""
+        self._commit(write_profile(_by(session), before, after), _still_there(session, now), event)
 
     def rename(self, session: Session, authenticator_id: str, name: str, event: Event, now: int) -> None:
         """One transaction: another name for a bound authenticator."""
@@ -70,13 +66,13 @@ class OwnAccount:
     ) -> None:
         """One transaction: a further authenticator with its step burned, the challenge spent, the charge returned.
 
-        The epoch stays: whatever was bound, logged in or begun before goes on. The count in a row stays too, for a
-        code of the new secret says nothing about the old ones.
+        The epoch stays: whatever was bound, logged in or begun before goes on. Of the count in a row only this code's
+        own one is taken back: it says nothing about the authenticators that were bound before.
         """
         write = _by(session).require(*challenge_stands(spent.key, now), fewer_than((AUTHENTICATORS,), most))
         write.require(equals((ENROLLMENT,), Enrollment.BOUND.value))
         write.set(authenticator_path(authenticator.id), authenticator_map(authenticator))
-        write.remove(challenge_path(spent.key), *CODES.paths(charge.id))
+        write.add((RUN,), -1).remove(challenge_path(spent.key), *CODES.paths(charge.id))
         self._commit(write, _still_there(session, now), event)
 
     def add_first(
@@ -95,7 +91,7 @@ class OwnAccount:
         write.require(*ticket_is_live(pending.ticket_hash if pending else None, now))
         write.set((ENROLLMENT,), Enrollment.BOUND.value).set((EPOCH,), epoch).set((RUN,), 0).set((CHALLENGES,), {})
         write.set(authenticator_path(authenticator.id), authenticator_map(authenticator))
-        write.remove((ENROLLMENT_TICKET,), *CODES.paths(charge.id))
+        write.remove((ENROLLMENT_TICKET,), (PASSWORD_TICKET,), *CODES.paths(charge.id))
         self._commit(write, _stamped(session, epoch, now), event)
 
     def remove(self, session: Session, authenticator_id: str, epoch: bytes, event: Event, now: int) -> None:
@@ -116,10 +112,13 @@ class OwnAccount:
         event: Event,
         now: int,
     ) -> None:
-        """One transaction: the last authenticator is gone, and the recovery codes with it; a new epoch."""
+        """One transaction: the last authenticator is gone, and with it the recovery codes and the count in a row.
+
+        A new epoch. The windows stay: they slide by themselves.
+        """
         write = _by(session).require(exists(*authenticator_path(authenticator_id)), fewer_than((AUTHENTICATORS,), 2))
         write.remove(authenticator_path(authenticator_id), (CODE_SET,))
-        write.set((ENROLLMENT,), enrollment.value).set((EPOCH,), epoch).set((CHALLENGES,), {})
+        write.set((ENROLLMENT,), enrollment.value).set((EPOCH,), epoch).set((CHALLENGES,), {}).set((RUN,), 0)
         self._commit(write, _stamped(session, epoch, now), event)
 
     def renew_recovery_codes(self, session: Session, hashes: frozenset[bytes], event: Event, now: int) -> None:

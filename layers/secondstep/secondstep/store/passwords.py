@@ -42,11 +42,11 @@ class PasswordBudgets:
         return PasswordCharge(subscriber_hash, was_ahead)
 
     def charge_address(self, source: str, now: int) -> None:
-        """Pay for a failure of this address; it has happened already, so a drained budget is no error here."""
-        try:
-            self._charge(address_budget_key(source), ADDRESS_PACE, now)
-        except TooManyAttempts:
-            return
+        """Pay for a failure of this address. It has happened already, so a drained budget goes into debt.
+
+        The budget is read before and written after, so many at once may pass; all that pass are paid for, by waiting.
+        """
+        self._charge(address_budget_key(source), ADDRESS_PACE, now, may_owe=True)
 
     def give_back(self, charge: PasswordCharge, now: int) -> None:
         """Return the charge of a right password where it still counts; else it lapses by itself: no write."""
@@ -60,7 +60,7 @@ class PasswordBudgets:
         except Refused:
             return  # it has lapsed meanwhile, or this is the SDK's repeat of a refund that was given
 
-    def _charge(self, key: Item, pace: Pace, now: int) -> bool:
+    def _charge(self, key: Item, pace: Pace, now: int, *, may_owe: bool = False) -> bool:
         """Write the charge: first as if the budget were untouched, then as one more within the burst.
 
         Both leave this request's own charge id: where a refusal shows it, the SDK repeated a write that had won.
@@ -71,8 +71,9 @@ class PasswordBudgets:
         if self._wins(untouched, charge_id):
             return False
         one_more = _dated(Write(key), charge_id, now, pace)
-        one_more.require(at_most((TAT,), now + pace.slack), differs((CHARGE,), charge_id))
-        one_more.add((TAT,), pace.interval)
+        one_more.require(differs((CHARGE,), charge_id)).add((TAT,), pace.interval)
+        if not may_owe:
+            one_more.require(at_most((TAT,), now + pace.slack))
         try:
             self._database.update(one_more)
         except Refused as refused:

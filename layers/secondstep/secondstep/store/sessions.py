@@ -11,7 +11,7 @@ from secondstep.errors import InvalidToken, Unavailable
 from secondstep.session import REPEAT_SECONDS, Carrier, Session, Standing
 from secondstep.store.conditions import IS_ADMIN, alive, epoch_is
 from secondstep.store.database import Database, Part, Refused
-from secondstep.store.expression import NewItem, Query, Write, above, begins_with, below, both, differs, equals
+from secondstep.store.expression import NewItem, Query, Write, above, begins_with, below, both, differs, equals, exists
 from secondstep.store.layout import (
     S_AMR,
     S_AUTH_TIME,
@@ -32,6 +32,8 @@ from secondstep.store.layout import (
 )
 from secondstep.subscriber import Subscriber, new_id
 from secondstep.throttle import STEP_UP_FAILURES
+
+_RACES = 3
 
 
 class Found(NamedTuple):
@@ -105,13 +107,24 @@ class Sessions:
         self._commit(write, session)
 
     def end(self, session: Session, *events: Event) -> None:
-        """One transaction: remove the session and record why; one that has ended already is no error."""
-        gone = Write(session_key(session.subscriber_hash, session.sid)).require(epoch_is(session.epoch))
-        try:
-            self._database.commit(self._database.removed(gone), *(self._recorded(each) for each in events))
-        except Refused as refused:
-            if refused.part > 0:  # the record was refused, so the session was not ended
-                raise Unavailable from refused
+        """One transaction: remove the session and record why; one that has ended already is no error.
+
+        One that was stamped with a new epoch meanwhile (its owner has just changed the password in it) ends as well.
+        """
+        current: Session | None = session
+        for _ in range(_RACES):
+            if current is None:
+                return
+            gone = Write(session_key(session.subscriber_hash, session.sid)).require(epoch_is(current.epoch))
+            try:
+                self._database.commit(self._database.removed(gone), *(self._recorded(each) for each in events))
+            except Refused as refused:
+                if refused.part > 0:  # the record was refused, so the session was not ended
+                    raise Unavailable from refused
+                current = session_record(refused.item) if refused.item else None
+            else:
+                return
+        raise Unavailable
 
     def charge_step_up(self, session: Session, now: int) -> Session:
         """Pay for one step-up attempt of this session; InvalidToken after five wrong ones in a row.
@@ -128,6 +141,15 @@ class Sessions:
             if refused.item and refused.item.get(S_CHARGE) == charge_id:
                 return session_record(refused.item)
             raise InvalidToken from refused
+
+    def give_back_step_up(self, session: Session) -> None:
+        """Take back what an attempt has paid that turned out to be right; nothing where the session has ended."""
+        write = Write(session_key(session.subscriber_hash, session.sid)).require(epoch_is(session.epoch))
+        write.require(above((S_FAILURES,), 0), exists(S_CHARGE)).add((S_FAILURES,), -1).remove((S_CHARGE,))
+        try:
+            self._database.update(write)
+        except Refused:
+            return
 
     def accept_step_up(self, session: Session, accepting: Write, amr: tuple[str, ...], event: Event, now: int) -> None:
         """One transaction: what proves the factor, the session's failures cleared, and the record.
