@@ -6,6 +6,7 @@ finds; what is not said any more is dropped. Compiled files are kept in the repo
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +23,7 @@ TRANSLATED = tuple(each.tag for each in LANGUAGES if each.tag != "en")
 _METHODS = [("rendering.py", "python"), ("templates/**.html", "jinja2")]
 _OPTIONS = {"templates/**.html": {"trimmed": "true", "encoding": "utf-8", "newstyle_gettext": "true"}}
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": (1, 2)}
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 _BOILERPLATE = (  # dates and names: every run would change every file
     *(
         "# Copyright",
@@ -54,7 +56,8 @@ def catalogue(tag: str) -> Catalog:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """Return a catalogue as gettext reads it."""
+    """Return a catalogue as gettext reads it; of no date, so that the same sentences are the same file."""
+    catalog.creation_date = catalog.revision_date = _NO_DATE
     written = BytesIO()
     write_mo(written, catalog)
     return written.getvalue()
