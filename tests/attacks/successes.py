@@ -78,9 +78,9 @@ class SignedIn(NamedTuple):
 def sign_in(service: Service, person: Person, amr: tuple[str, ...] = PASSWORD_AND_CODE) -> SignedIn:
     """Write the session of a login of this moment: the hundreds of matrices need not log in for each request."""
     record, now = service.record(person), service.now()
-    refresh, it = sessions.start(record, epoch=record.epoch, amr=amr, source=SOURCE, now=now, hours=12)
+    secret, it = sessions.start(record, epoch=record.epoch, amr=amr, source=SOURCE, now=now, hours=12)
     service.put(session_item(it))
-    return _signed(service, person, it, refresh)
+    return _signed(service, person, it, sessions.refresh_token(it, secret))
 
 
 def _signed(service: Service, person: Person, it: Session, refresh: str) -> SignedIn:

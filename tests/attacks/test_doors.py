@@ -34,7 +34,8 @@ RESOURCES = sorted({route.path for route in contract.ROUTES})
 def test_the_template_has_the_contracts_routes_their_preflights_and_no_other_door(service: Service) -> None:
     deployed = {(route.method, route.resource) for route in service.gateway.api.routes}
     described = {(route.method, route.path) for route in (*contract.ROUTES, *site_map.PAGES)}
-    assert deployed == described | {("OPTIONS", path) for path in RESOURCES}
+    token = (contract.TOKEN.method, contract.TOKEN.path)  # outside the contract for JSON, as RFC 6749 has it
+    assert deployed == described | {token} | {("OPTIONS", path) for path in (*RESOURCES, contract.TOKEN.path)}
 
 
 def test_the_authorizer_stands_before_every_admin_route_and_its_answer_is_never_kept(service: Service) -> None:

@@ -196,13 +196,7 @@ CHANGE_PASSWORD = _own(
     status=204,
     refusals=(*_SHAPE, *_FRESH, errors.PasswordRefused, errors.InvalidCredentials, errors.Conflict),
 )
-SESSIONS = _own(
-    "GET",
-    "/me/sessions",
-    "List one's own living sessions, last used first",
-    answers=list[shapes.SessionLine],
-    refusals=_OWN_READS,
-)
+SESSIONS = _own("GET", "/me/sessions", "List one's sessions", answers=list[shapes.SessionLine], refusals=_OWN_READS)
 END_SESSION = _own(
     "DELETE",
     "/me/sessions/{id}",
