@@ -54,7 +54,10 @@ def waiting(service: Service, token: str, **more: str) -> Added:
 
 def begun_last(service: Service, token: str, pending: list[Added]) -> Added:
     """Return a challenge that has tries left: a new one where one of the three has none, else the last of them."""
-    return pending[-1] if begin(service, token).code == "conflict" else waiting(service, token)
+    begun = begin(service, token)
+    if begun.code == "conflict":
+        return pending[-1]
+    return Added(begun.body["challenge"], service.code_of(secret_of(begun.body["secret"])))
 
 
 def confirm(service: Service, added: Added, token: str | None) -> Reply:
