@@ -8,7 +8,7 @@ OFFLINE := AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS
 TOOLS := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test check e2e mutations bench screenshots translations build deploy lock clean
+.PHONY: help setup local test check e2e mutations bench screenshots translations sbom build deploy lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -47,6 +47,9 @@ screenshots: setup ## every page in every state, into screenshots/; the ones of 
 
 translations: setup ## bring the pages' catalogues up to date with the templates, and compile them
 	@$(BIN)/python -m tests.translations
+
+sbom: setup ## write docs/sbom.cdx.json, the bill of materials of the layer, from its lock
+	@$(BIN)/python -m tests.sbom
 
 mutations: setup ## break one guard at a time; every time a test must turn red (10 minutes)
 	@$(BIN)/python -m tests.mutations
