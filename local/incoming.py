@@ -68,11 +68,11 @@ class Incoming:
 
 def incoming(environ: Mapping[str, Any], now: float) -> Incoming:
     """Read a request from a WSGI environment, with the path as it was sent."""
-    path, _, query = _target(environ).partition("?")
+    path = _target(environ).partition("?")[0]
     return Incoming(
         method=environ["REQUEST_METHOD"],
         path=path or "/",
-        query=query,
+        query=environ.get("QUERY_STRING", ""),
         headers=tuple(environ.get(SENT_HEADERS) or _headers(environ)),
         body=_body(environ),
         source=environ.get("REMOTE_ADDR") or "127.0.0.1",

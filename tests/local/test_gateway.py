@@ -170,6 +170,12 @@ def test_a_repeated_query_parameter_has_its_last_value_and_all_of_them(client: C
     assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "empty": [""]}
 
 
+def test_a_query_that_comes_apart_from_the_path_is_not_lost(client: Client, stubs: Stubs) -> None:
+    """WSGI says it in a variable of its own; a client in process may name it nowhere else."""
+    client.get("/echo", query_string={"limit": "0"})
+    assert stubs.events[0]["queryStringParameters"] == {"limit": "0"}
+
+
 def test_what_is_absent_is_null(client: Client, stubs: Stubs) -> None:
     client.get("/echo")
     (event,) = stubs.events

@@ -73,10 +73,16 @@ def test_a_route_says_what_it_takes_and_answers(route: Route) -> None:
 
 @each_route
 def test_a_route_that_wants_a_bearer_token_says_so_and_can_refuse_it(route: Route) -> None:
-    wants = route.bearer != "none"
-    assert ("security" in operation(route)) == wants
-    if wants:
+    security = operation(route).get("security", [])
+    assert ({"bearer": []} in security) == (route.bearer != "none" or route.is_bearer_optional)
+    if security:
         assert "invalid_token" in codes(operation(route)["responses"]["401"])
+
+
+def test_a_refresh_token_ends_a_session_and_a_challenge_is_verified_without_a_bearer_token() -> None:
+    """A client made from the document would else send one always: 400 at `/logout`, and never a first login."""
+    without = [route for route in contract.ROUTES if {} in operation(route).get("security", [{}])]
+    assert [route for route in without if "security" in operation(route)] == [contract.VERIFY, contract.LOGOUT]
 
 
 @each_route

@@ -33,6 +33,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_versioned: bool = False  # answers an `ETag`, which a change wants back in `If-Match`
     status: int = 200
     bearer: Bearer = "none"
+    is_bearer_optional: bool = False  # what else the body holds decides whether one belongs beside it
     refusals: Refusals = ()
     cached_seconds: int = 0
 
@@ -70,6 +71,7 @@ VERIFY = Route(
     takes=shapes.VerifyRequest,
     answers=shapes.SessionAnswer,
     also_answers=shapes.AddedAnswer,
+    is_bearer_optional=True,
     refusals=(
         *_SHAPE,
         errors.InvalidToken,
@@ -132,6 +134,7 @@ LOGOUT = Route(
     takes=shapes.LogoutRequest,
     status=204,
     bearer="account_token",
+    is_bearer_optional=True,
     refusals=(*_SHAPE, errors.InvalidToken),
 )
 

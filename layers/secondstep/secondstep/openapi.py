@@ -76,8 +76,8 @@ def _operation(route: Route, takes: dict[str, Any], answers: list[dict[str, Any]
     if route.takes is not shapes.Nothing:
         body = {"schema": takes} if route.media_type == contract.JSON else {}
         operation["requestBody"] = {"required": True, "content": {route.media_type: body}}
-    if route.bearer != "none":
-        operation["security"] = [{"bearer": []}]
+    if route.bearer != "none" or route.is_bearer_optional:
+        operation["security"] = [{"bearer": []}, *([{}] if route.is_bearer_optional else [])]
     parameters = [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)]
     return operation | ({"parameters": parameters} if parameters else {})
 
