@@ -64,7 +64,7 @@ deploy: build ## deploy into your own AWS account (asks for the parameters)
 	$(BIN)/sam deploy --guided --capabilities CAPABILITY_IAM
 
 lock: setup ## resolve the requirements anew, with hashes and without an index address
-	@uv=$$(PATH="$$PATH:$(CURDIR)/.tools/bin" command -v uv); for name in layers/secondstep/requirements requirements-dev scripts/tools/ministack scripts/tools/checkov; do \
+	@uv=$$(PATH="$$PATH:$(CURDIR)/.tools/bin" command -v uv); for name in layers/secondstep/requirements requirements-dev scripts/tools/ministack scripts/tools/checkov scripts/tools/runtime; do \
 	  $$uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in --output-file $$name.txt || exit 1; done
 
