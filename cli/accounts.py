@@ -14,10 +14,12 @@ from cli.policies import changed
 from cli.printing import moment, plain, print_facts, print_json, print_table, print_ticket, say
 from cli.progress import progress
 from cli.removing import Removal
+from cli.requests import shaped
 from cli.trail import line_of
 from secondstep.aws import Item
 from secondstep.flows import directory
 from secondstep.flows.invitation import create_account
+from secondstep.shapes import PolicyRequest
 from secondstep.store.operation import AccountRecord
 
 _LATEST = 5
@@ -35,6 +37,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make an account and its first admin, and print the admin's ticket: it is shown once, never again."""
+    shaped({"display_name": display_name}, PolicyRequest)
     with opened(stack, region) as deployment:
         made = create_account(
             account,

@@ -394,6 +394,44 @@ def test_an_address_holds_no_control_character(service: Service, success: Succes
     assert_is_problem(reply, "invalid_request")
 
 
+HIDDEN = ["\u200b", "\u2060", "\ufeff", "\u00ad", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"]
+HIDDEN += ["\u2028", "\u2029", "\u115f", "\u3164", "\ufff9", "\U000e0041", "\U000e007f", "\u200c", "\u200d"]
+TEXTS = [name for name in ONE_LINE if name not in ("locale", "accent_colour")]
+
+
+@pytest.mark.parametrize("route", [route for route in JSON_WRITES if _lines_of(route)], ids=named)
+def test_a_character_that_nobody_sees_is_refused_and_costs_nothing(service: Service, success: Success) -> None:
+    """A right-to-left override turns what follows round; a zero-width space makes two names look like one."""
+    with Unchanged(service) as unchanged:
+        for name in {*_lines_of(success.route)} & {*TEXTS}:
+            for hidden in HIDDEN:
+                reply = success.send(service, {**success.body, name: ONE_LINE[name] + hidden})
+                unchanged.refused(reply, (name, hidden), "invalid_request")
+                assert reply.body["errors"][0]["field"] == name
+
+
+def test_a_joiner_within_a_word_is_a_part_of_its_spelling(service: Service) -> None:
+    success = SUCCESSES[contract.CHANGE_PROFILE](service)
+    for name in ("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\u0915\u094d\u200d\u0937"):  # Persian, Devanagari
+        assert success.send(service, {"display_name": name}).body["display_name"] == name
+    for name in ("Ann\u200c Other", "Ann \u200dOther", "An\u200c\u200dn"):
+        assert_is_problem(success.send(service, {"display_name": name}), "invalid_request")
+
+
+NO_ADDRESSES = ["ann,eve@example.com", "ann@example.com,eve@example.com", "ann@example.com;eve", "<ann@example.com>"]
+NO_ADDRESSES += ["Ann <ann@example.com>", "ann(eve)@example.com", '"ann"@example.com', "ann@[127.0.0.1]"]
+NO_ADDRESSES += ["ann\\@example.com", "group:ann@example.com", "ann@eve@example.com", "ann @example.com", "ann@", "@x"]
+
+
+@pytest.mark.parametrize("route", [contract.CHANGE_PROFILE, contract.CHANGE_SUBSCRIBER, contract.INVITE], ids=named)
+def test_what_would_be_more_than_one_address_in_a_header_is_refused(service: Service, success: Success) -> None:
+    with Unchanged(service) as unchanged:
+        for address in NO_ADDRESSES:
+            reply = success.send(service, {**success.body, "email": address})
+            unchanged.refused(reply, address, "invalid_request")
+    assert success.send(service, {**success.body, "email": "j\u00f6rg+x@b\u00fccher.example"}).status < 300
+
+
 AN_APP = {"name": "An app", "ios_url": "https://a.example/", "android_url": "https://a.example/"}
 AN_APPLICATION = {"client_id": "desk", "name": "Desk", "redirect_uris": ["https://desk.example/back"]}
 REDIRECTS = ["http://desk.example/", "https://desk.example/#x", "javascript:alert(1)", "https://", "//desk.example"]
@@ -412,6 +450,16 @@ BAD_POLICIES: list[dict[str, Any]] = [
     {"applications": [AN_APPLICATION] * 11},
     *({"applications": [{**AN_APPLICATION, name: text}]} for name in ("client_id", "name") for text in ("", "a\n")),
     *({"applications": [{**AN_APPLICATION, "redirect_uris": [uri]}]} for uri in REDIRECTS),
+    *({"applications": [{**AN_APPLICATION, "name": f"Desk{hidden}"}]} for hidden in HIDDEN),
+    *({"apps": [{**AN_APP, "name": f"An app{hidden}"}]} for hidden in HIDDEN),
+    *({name: f"Acme{hidden}"} for name in ("display_name", "otp_issuer", "help_text") for hidden in HIDDEN),
+    {"applications": [AN_APPLICATION, AN_APPLICATION]},
+    {
+        "applications": [
+            AN_APPLICATION,
+            {**AN_APPLICATION, "name": "Another", "redirect_uris": ["https://evil.example/"]},
+        ]
+    },
     {"applications": [{**AN_APPLICATION, "redirect_uris": []}]},
     *({"accent_colour": text} for text in ("red", "#12345", "#1234567", "#12345g", "#1a5fb4;", "")),
     *({"tolerance_steps": steps} for steps in (-1, 2)),

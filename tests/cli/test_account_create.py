@@ -63,6 +63,8 @@ def test_an_account_is_made_once(
     [
         (("account", "create", "No Spaces", "--admin", "kim"), 1, "account must be"),
         (("account", "create", "beta", "--admin", "a/b"), 1, "login_name has"),
+        (("account", "create", "beta", "--admin", "kim", "--display-name", "a\u202eb"), 1, "display_name has"),
+        (("account", "create", "beta", "--admin", "kim", "--display-name", "x" * 65), 1, "display_name must"),
         (("account", "create", "beta"), 2, "--admin"),
         (("account", "create", "beta", "--admin", "kim", "--stack", "other"), 3, "no stack other"),
     ],

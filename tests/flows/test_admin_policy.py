@@ -111,6 +111,22 @@ def test_an_empty_policy_is_the_defaults_of_the_contract(service: Service, admin
     assert (named["policy"]["otp_issuer"], named["origin"]["otp_issuer"]) == ("Acme Help", "default")
 
 
+def test_an_empty_text_leaves_it_to_the_default_and_is_told_as_that(service: Service, admin_token: str) -> None:
+    body = put(service, admin_token, {"display_name": "", "otp_issuer": "", "help_text": "", "session_hours": 12}).body
+    assert (body["policy"]["display_name"], body["policy"]["otp_issuer"]) == ("acme", "acme")
+    assert [name for name, origin in body["origin"].items() if origin == "account"] == ["session_hours"]
+
+
+def test_a_text_that_was_stored_before_the_rules_grew_is_still_in_force(service: Service, admin_token: str) -> None:
+    """Strict at the door, never at the store: what cannot be read counts as the defaults, as a whole."""
+    app = {"name": "An\u200bapp", "ios_url": "https://a.example/", "android_url": "https://a.example/"}
+    service.account(display_name="Ac\u202eme", help_text="a\u200bb", session_hours=3, apps=[app])
+    body = service.get("/admin/policy", token=admin_token).body
+    assert body["policy"]["display_name"] == "Ac\u202eme"
+    assert body["policy"]["apps"] == [app]
+    assert body["origin"]["session_hours"] == "account"
+
+
 @pytest.mark.parametrize("body", [{"colour": "#00ff00"}, {"version": 9}, {"account": "other"}, [], "x", {"origin": {}}])
 def test_what_is_no_field_is_refused(service: Service, admin_token: str, body: object) -> None:
     before = service.state()

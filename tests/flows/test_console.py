@@ -494,6 +494,17 @@ def test_a_wrong_value_is_said_at_its_field_and_nothing_is_saved(
         assert browser.form("/ui/admin/policy").fields[field] == WRONG[field], "what was typed is kept"
 
 
+def test_two_applications_of_one_id_are_said_at_their_field(browser: Browser, service: Service) -> None:
+    before = stored_policy(service)
+    row = {"client_id": "desk", "name": "Desk", "redirect_uris": "https://desk.example.com/back"}
+    twice = {f"application-{number}-{name}": value for number in (0, 1) for name, value in row.items()}
+    browser.get("/ui/admin/policy")
+    browser.post("/ui/admin/policy", {**browser.form("/ui/admin/policy").fields, **twice})
+    assert browser.status == 400
+    assert "Check this:" in browser.text
+    assert stored_policy(service) == before
+
+
 def test_all_that_is_wrong_is_told_at_once(browser: Browser) -> None:
     browser.get("/ui/admin/policy").submit("/ui/admin/policy", session_hours="25", accent_colour="red")
     assert browser.text.count("Check this:") == 2

@@ -170,6 +170,9 @@ def test_tries_that_are_used_up_lead_back_to_the_password(service: Service, brow
 def test_contact_data_and_authenticators_are_looked_after(service: Service, browser: Browser, enrolled: Person) -> None:
     browser.log_in(enrolled)
     [held] = service.record(enrolled).authenticators
+    browser.submit("/ui/account", authenticator=held, name="Work\u202ephone", do="rename")
+    assert browser.status == 400
+    browser.get("/ui/account")
     browser.submit("/ui/account", authenticator=held, name="Work phone", do="rename")
     assert service.record(enrolled).authenticators[held].name == "Work phone"
     browser.submit("/ui/account", authenticator=held, name="Work phone", do="remove")

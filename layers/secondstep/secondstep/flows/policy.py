@@ -1,16 +1,17 @@
 """The account's policy: every value in force and where it comes from, and its change by an admin."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from secondstep import picture
-from secondstep.account import Policy
+from secondstep.account import Application, Policy
 from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Outcome, account_event
 from secondstep.context import RequestContext
-from secondstep.errors import InvalidToken, PreconditionFailed, PreconditionRequired
-from secondstep.shapes import PictureAnswer, PolicyAnswer, PolicyRequest, given_fields
+from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
+from secondstep.shapes import PictureAnswer, PolicyAnswer, PolicyRequest, given, given_fields
 from secondstep.store import Store
 from secondstep.store.accounts import PolicyChanged, StoredPolicy
 from secondstep.store.administration import ActorRefused
@@ -38,11 +39,13 @@ def replace(
 ) -> tuple[PolicyAnswer, str]:
     """Replace the whole policy; a missing field returns to its default. One transaction with the old and new values.
 
-    Raises StepUpRequired, PreconditionRequired, PreconditionFailed (somebody else changed it), InvalidToken.
+    Raises StepUpRequired, PreconditionRequired, PreconditionFailed (somebody else changed it), InvalidToken, and
+    InvalidRequest where two applications bear one `client_id`: the redirects of both would count for either.
     """
     actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
     if if_match is None:
         raise PreconditionRequired
+    _refuse_repeated_ids(given(wanted.applications) or ())
     stored = store.accounts.stored_policy(actor.account)
     if not _matches(if_match, stored.version):
         raise PreconditionFailed
@@ -62,6 +65,11 @@ def replace(
     except ActorRefused as refused:
         raise InvalidToken from refused
     return _described(actor.account, after), etag(after.version)
+
+
+def _refuse_repeated_ids(applications: Sequence[Application]) -> None:
+    if len({each.client_id for each in applications}) != len(applications):
+        raise InvalidRequest("names a client_id twice", field="applications")
 
 
 def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext) -> PictureAnswer:
@@ -93,7 +101,6 @@ def _described(account: str, stored: StoredPolicy) -> PolicyAnswer:
     shown = msgspec.structs.replace(
         policy, display_name=policy.display_name or account, otp_issuer=policy.issuer_for(account)
     )
+    decided = {name for name in stored.decided if stored.fields[name] != ""}  # an empty text leaves it to the default
     names = Policy.__struct_fields__
-    return PolicyAnswer(
-        policy=shown, origin={name: "account" if name in stored.decided else "default" for name in names}
-    )
+    return PolicyAnswer(policy=shown, origin={name: "account" if name in decided else "default" for name in names})

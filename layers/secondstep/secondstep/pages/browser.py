@@ -13,15 +13,17 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from secondstep.bearer import Principal, browsing
 from secondstep.context import RequestContext
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType
 from secondstep.pages import cookies
 from secondstep.pages.language import Language, chosen
+from secondstep.shapes import Name
 from secondstep.wiring import Services
 
 _LARGEST_FORM = 8 * 1024
-_LONGEST_NAME = 64
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -78,11 +80,11 @@ class Browser:
         return fields
 
     def name(self, field: str) -> str:
-        """Return a field that names something: 1 to 64 characters without control characters."""
-        text = self.form.get(field, "").strip()
-        if not 1 <= len(text) <= _LONGEST_NAME or not text.isprintable():
-            raise InvalidRequest("must have 1 to 64 characters", field=field)
-        return text
+        """Return a field that names something, by the rule of every name; InvalidRequest for what is none."""
+        try:
+            return str(msgspec.convert(self.form.get(field, "").strip(), Name))
+        except msgspec.ValidationError as wrong:
+            raise InvalidRequest("must have 1 to 64 characters", field=field) from wrong
 
     def _fields(self) -> dict[str, str]:
         raw = str(self.event.get("body") or "")

@@ -10,7 +10,7 @@ import msgspec
 
 from secondstep.account import App, Application, Policy
 from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, ActingAdmin
-from secondstep.errors import PreconditionFailed, ServiceError
+from secondstep.errors import InvalidRequest, PreconditionFailed, ServiceError
 from secondstep.flows import policy
 from secondstep.pages import colour, console, fields
 from secondstep.pages.answer import Answer, GoTo, Page
@@ -45,7 +45,7 @@ def _replace(browser: Browser, actor: ActingAdmin) -> Answer:
     try:
         wanted = fields.read(PolicyRequest, _decided(typed, now, browser.form))
         policy.replace(wanted, browser.form.get("etag"), actor, store=browser.store, context=browser.context)
-    except (WrongFields, PreconditionFailed) as refused:
+    except (InvalidRequest, PreconditionFailed) as refused:
         return _page(browser, actor, typed, refused)
     return GoTo("admin/policy?done=saved")
 
@@ -106,11 +106,17 @@ def _page(
         "in_force": now.policy,
         "origin": now.origin,
         "etag": browser.form["etag"] if typed and "etag" in browser.form else etag,
-        "wrong": refused.fields if isinstance(refused, WrongFields) else frozenset(),
+        "wrong": _wrong(refused),
         "is_stale": browser.context.now - actor.auth_time > PRIVILEGE_MAX_AGE_SECONDS,
         "adapted_on": [name for name, paper in papers.items() if not colour.is_seen_on(accent, paper)],
     }
     return console.page(browser, actor, "console_policy", shows, refused)
+
+
+def _wrong(refused: ServiceError | None) -> frozenset[str]:
+    if isinstance(refused, WrongFields):
+        return refused.fields
+    return frozenset({refused.field}) if isinstance(refused, InvalidRequest) else frozenset()
 
 
 def _in_force(now: PolicyAnswer) -> dict[str, Any]:

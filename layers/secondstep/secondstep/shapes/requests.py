@@ -6,22 +6,21 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from secondstep.account import (
-    Applications,
-    Apps,
+    App,
+    Application,
     Colour,
-    HelpText,
     IdleMinutes,
     InvitationHours,
-    Line,
     MaxAuthenticators,
     SessionHours,
     ToleranceSteps,
 )
+from secondstep.visible import LINE, LINES, NOT_IN_AN_ADDRESS
 
-_PART = r"[^@\s\x00-\x1f\x7f-\x9f]+"  # of a mail address
+_PART = rf"[^{NOT_IN_AN_ADDRESS}]+"  # of a mail address: nothing that begins another one, a name or a comment
 type Text = Annotated[str, Meta(min_length=1, max_length=4096)]
-type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
-type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$(?!\n)")]
+type Reason = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)]
+type Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=LINE)]
 type Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$(?!\n)", max_length=35)]
 type Email = Annotated[str, Meta(pattern=rf"^{_PART}@{_PART}$(?!\n)", max_length=254)]
 
@@ -174,14 +173,29 @@ class ChangeSubscriberRequest(Request, frozen=True, kw_only=True):
     locale: Locale | UnsetType | None = UNSET
 
 
+class ProposedApp(App, frozen=True, forbid_unknown_fields=True):
+    """An authenticator app, as an admin may name it. What is stored is read as it is: rules may have grown since."""
+
+    name: Name
+
+
+class ProposedApplication(Application, frozen=True, forbid_unknown_fields=True):
+    """An application of the account, as an admin may name it."""
+
+    name: Name
+
+
+type _PolicyLine = Annotated[str, Meta(max_length=64, pattern=LINE)]  # empty: the default
+
+
 class PolicyRequest(Request, frozen=True, kw_only=True):
     """`PUT /admin/policy`: replaces all; a field that is missing returns to its default."""
 
-    display_name: Line | UnsetType = UNSET
+    display_name: _PolicyLine | UnsetType = UNSET
     mfa_required: bool | UnsetType = UNSET
     enrollment_ticket: Literal["never", "after_reset", "always"] | UnsetType = UNSET
-    otp_issuer: Line | UnsetType = UNSET
-    apps: Apps | UnsetType = UNSET
+    otp_issuer: _PolicyLine | UnsetType = UNSET
+    apps: Annotated[tuple[ProposedApp, ...], Meta(max_length=10)] | UnsetType = UNSET
     apps_required: bool | UnsetType = UNSET
     tolerance_steps: ToleranceSteps | UnsetType = UNSET
     session_hours: SessionHours | UnsetType = UNSET
@@ -189,8 +203,8 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
     max_authenticators: MaxAuthenticators | UnsetType = UNSET
     invitation_hours: InvitationHours | UnsetType = UNSET
     accent_colour: Colour | UnsetType = UNSET
-    help_text: HelpText | UnsetType = UNSET
-    applications: Applications | UnsetType = UNSET
+    help_text: Annotated[str, Meta(max_length=500, pattern=LINES)] | UnsetType = UNSET
+    applications: Annotated[tuple[ProposedApplication, ...], Meta(max_length=10)] | UnsetType = UNSET
 
 
 type Limit = Annotated[int, Meta(ge=1, le=100)]
