@@ -265,6 +265,11 @@ class Service:
         """Return all items of State."""
         return self._scan(self.services.settings.state_table)
 
+    def stored(self, table: str, key: dict[str, Any]) -> dict[str, Any] | None:
+        """Return an item as DynamoDB has it, or None; key and item are encoded."""
+        item: dict[str, Any] | None = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+        return item
+
     def sessions(self, person: Person) -> list[dict[str, Any]]:
         """Return the session items of a subscriber."""
         pk = subscriber_key(person.identity.hash)["pk"]

@@ -1,0 +1,46 @@
+"""`make bench`: measure everything, print the tables, keep them as JSON and as a chart; 1 where a goal is missed.
+
+python -m tests.bench [--clients lean,boto3] [--subscribers 1,1000,100000] [--into bench]
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tests.bench import play
+from tests.bench.chart import chart
+from tests.bench.goals import goals
+from tests.bench.measuring import measure
+from tests.bench.report import written
+
+
+def main(clients: list[str], subscribers: tuple[int, ...], into: Path) -> int:
+    """Run the benchmark; return how the process ends."""
+    found = measure(clients, subscribers)
+    held = {client: goals(found, client) for client in clients}
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+    (into / "bench.svg").write_text(chart(found, clients[0]))
+    text = written(found, held)
+    (into / "bench.md").write_text(text)
+    print(text)  # noqa: T201
+    missed = [each for each in held[clients[0]] if not each.is_met]
+    for each in missed:
+        print(f"missed: {each.name} {each.what}: {each.figure:.3g}", file=sys.stderr)  # noqa: T201
+    return 1 if missed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument(
+        "--clients", default=",".join(play.CLIENTS), help="AWS clients; the first one is held to the goals"
+    )
+    parser.add_argument("--subscribers", default="1,1000,100000", help="how full the table gets, ascending")
+    parser.add_argument("--into", type=Path, default=Path("bench"), help="where bench.json, bench.md and bench.svg go")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asked = _arguments()
+    sys.exit(main(asked.clients.split(","), tuple(map(int, asked.subscribers.split(","))), asked.into))
