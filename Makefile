@@ -23,12 +23,14 @@ test: setup ## unit, flow, function and attack tests, with coverage
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m pytest -m "not e2e" -n auto --cov --cov-report=term --cov-fail-under=95
 
-check: setup ## types, lint, the template, a build, and every expression on AWS's DynamoDB Local (Java, npm)
+check: setup ## types, lint, the template (checkov too), a build, and every expression on AWS's DynamoDB Local (Java, npm)
 	@scripts/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(OFFLINE) $(BIN)/sam validate --lint
+	@scripts/tool checkov
+	$(OFFLINE) $(BIN)/python -m tests.checkov
 	@$(MAKE) --no-print-directory build
 	@scripts/dynamodb-local
 	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
