@@ -15,8 +15,12 @@ from typing import Any
 from unittest.mock import patch
 
 from moto.dynamodb.exceptions import ERROR_TYPE_PREFIX, DynamodbException
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.kms.responses import KmsResponse
+
+from local import rollback, shaping
 
 TOKEN_SECONDS = 600  # "The token is valid for 10 minutes" (API reference of TransactWriteItems)
 MOTO = threading.RLock()
@@ -99,5 +103,8 @@ def atomic(memory: TokenMemory) -> Iterator[None]:
     with (
         patch.object(DynamoHandler, "call_action", dynamodb_alone),
         patch.object(KmsResponse, "call_action", kms_alone),
+        patch.object(DynamoHandler, "serialized", shaping.serialized),
+        patch.object(DynamoDBBackend, "transact_write_items", rollback.transact_write_items),
+        patch.object(Table, "__deepcopy__", rollback.as_it_is, create=True),
     ):
         yield

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from argon2 import PasswordHasher
 
 from local.cloud import Cloud
+from local.direct import DirectClient
 from local.functions import Functions
 from local.gateway import Gateway
 from local.template import TEMPLATE, Template
 from secondstep import wiring
+from secondstep.authenticators import password
 from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.settings import Settings
 from secondstep.store.signing_keys import SealedSigningKey, _item
@@ -50,12 +53,20 @@ class Database(NamedTuple):
     empty: Callable[[], None]
 
 
+def without_boto3(direct: DirectClient) -> Boto3DynamoDb:
+    """Return the service's own client with moto itself in the place of boto3's."""
+    adapter = Boto3DynamoDb.__new__(Boto3DynamoDb)
+    adapter._client = direct
+    return adapter
+
+
 @pytest.fixture(scope="session")
 def database(cloud: Cloud, template: Template) -> Iterator[Database]:
     """Return moto behind its lock, or with DYNAMODB_LOCAL=1 AWS's own DynamoDB Local, for the very same tests."""
     region = os.environ["AWS_REGION"]
     if not os.environ.get("DYNAMODB_LOCAL"):
-        yield Database(cloud.client("dynamodb"), Boto3DynamoDb(region), cloud.forget)
+        direct = DirectClient(cloud.client("dynamodb"))
+        yield Database(direct, without_boto3(direct), cloud.forget)
         return
     with dynamodb_local.dynamodb_local() as endpoint, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
@@ -73,6 +84,16 @@ def _kms(cloud: Cloud) -> Boto3Kms:
 def _signing_key(database: Database, _kms: Boto3Kms) -> SealedSigningKey:
     services = wiring.build(Settings.from_environment(os.environ), dynamodb=database.adapter, kms=_kms)
     return services.rotation.make(made_at=0, signs_from=0)
+
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash the passwords of a test of the service at no cost, unless it is about hashing: thousands log in."""
+    if "service" in request.fixturenames and not request.node.get_closest_marker("hashing"):
+        monkeypatch.setattr(password, "_HASHER", CHEAP)
 
 
 @pytest.fixture

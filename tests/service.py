@@ -5,10 +5,12 @@ States are made through the package's own records; what happened is read from th
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
 import pyotp
+from argon2 import PasswordHasher
 
 from local.cloud import Cloud
 from local.gateway import Gateway
@@ -33,8 +35,13 @@ from tests.recording import Recorder
 
 ACCOUNT = "acme"
 PASSWORD = "correct horse battery staple"
-PASSWORD_HASH = password.hash_password(PASSWORD)
 SOURCE = "203.0.113.7"
+
+
+@cache
+def _hash_by(hasher: PasswordHasher) -> str:
+    """Return the hash of everybody's password, made once at each cost."""
+    return hasher.hash(PASSWORD.encode())
 
 
 class Reply(NamedTuple):
@@ -190,7 +197,7 @@ class Service:
                 "enrollment": Enrollment.OPEN,
                 "epoch": new_epoch(),
                 "created_at": self.now(),
-                "password_hash": PASSWORD_HASH,
+                "password_hash": _hash_by(password._HASHER),
                 **changes,
             }
         )
@@ -211,7 +218,7 @@ class Service:
             enrollment=Enrollment.BOUND,
             epoch=new_epoch(),
             created_at=self.now(),
-            password_hash=PASSWORD_HASH,
+            password_hash=_hash_by(password._HASHER),
             recovery_codes=hashes,
         )
         secrets = [secret, *(new_secret() for _ in range(authenticators - 1))]

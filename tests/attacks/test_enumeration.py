@@ -13,6 +13,8 @@ from tests.attacks.successes import SUCCESSES, named, sign_in
 from tests.recording import Called
 from tests.service import ACCOUNT, PASSWORD, SOURCE, Person, Reply, Service
 
+pytestmark = pytest.mark.hashing
+
 IDS = {"x-amzn-requestid", "x-amz-apigw-id"}
 WRONG = "not the right password at all"
 

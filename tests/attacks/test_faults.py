@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from argon2 import PasswordHasher
 
 from secondstep import contract
 from secondstep.authenticators import password, recovery_codes
@@ -34,14 +33,6 @@ from tests.recording import Called, Fault
 from tests.service import ACCOUNT, Person, Reply, Service
 
 SESSION_SECRETS = {"access_token", "account_token", "refresh_token", "recovery_codes", "secret", "challenge", "ticket"}
-
-
-@pytest.fixture(autouse=True)
-def _cheap_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of logins: what a hash costs is asserted elsewhere."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(password, "_HASHER", cheap)
-    monkeypatch.setattr(states, "PASSWORD_HASH", cheap.hash(states.PASSWORD.encode()))
 
 
 type Happened = Callable[[Service, Success], list[bool]]

@@ -8,6 +8,8 @@ import pytest
 from secondstep import wiring
 from tests.service import PASSWORD, Person, Reply, Service, race
 
+pytestmark = pytest.mark.hashing
+
 
 def _codes(service: Service, person: Person, times: int, **how: str) -> list[str]:
     return [service.log_in(person, "wrong", **how).code for _ in range(times)]

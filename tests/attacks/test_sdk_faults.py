@@ -15,11 +15,21 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from moto.core.models import botocore_stubber
 
+from local.cloud import Cloud
+from secondstep.boto3_client import Boto3DynamoDb
 from tests.attacks.raw import assert_is_problem
 from tests.attacks.successes import confirmation, step_up, verification
+from tests.conftest import Database
 from tests.service import PASSWORD, Person, Reply, Service
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("DYNAMODB_LOCAL")), reason="the fault stands before moto")
+
+
+@pytest.fixture(scope="session")
+def database(cloud: Cloud) -> Database:
+    """Return boto3 whole, all the way to the wire."""
+    return Database(cloud.client("dynamodb"), Boto3DynamoDb(os.environ["AWS_REGION"]), cloud.forget)
+
 
 type Answered = tuple[int, dict[str, str], Any] | None
 

@@ -238,6 +238,7 @@ def test_logging_out_by_refresh_token_needs_no_bearer(service: Service, enrolled
     assert reply.code == "invalid_token"
 
 
+@pytest.mark.hashing
 def test_a_hash_of_lower_cost_is_renewed_by_the_next_login(service: Service, enrolled: Person) -> None:
     from argon2 import PasswordHasher
 

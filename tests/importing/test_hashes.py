@@ -11,6 +11,8 @@ from secondstep.authenticators import foreign_hashes, password
 from tests.importing import makers
 from tests.service import Service
 
+pytestmark = pytest.mark.hashing
+
 LONG = "a long passphrase, " * 6
 
 
