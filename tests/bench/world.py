@@ -19,7 +19,7 @@ from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.settings import Settings
 from secondstep.store.signing_keys import _item
 from secondstep.wiring import Services
-from tests import dynamodb_local, service
+from tests import dynamodb_local
 from tests.clock import FrozenClock
 from tests.recording import RecordedDynamoDb, RecordedKms, Recorder
 from tests.service import Service
@@ -98,10 +98,9 @@ def _made(template: Template, cloud: Cloud, adapter: DynamoDb, endpoint: str | N
 
 @contextmanager
 def _cheap() -> Iterator[None]:
-    before = password._HASHER, service.PASSWORD_HASH
-    password._HASHER = CHEAP_HASHER
-    service.PASSWORD_HASH = CHEAP_HASHER.hash(service.PASSWORD.encode())
+    before = password._HASHER
+    password._HASHER = CHEAP_HASHER  # everybody's hash in the tests is made by the one that stands here
     try:
         yield
     finally:
-        password._HASHER, service.PASSWORD_HASH = before
+        password._HASHER = before
