@@ -15,9 +15,13 @@ from werkzeug.test import Client
 from tests.service import PASSWORD, SOURCE, Person, Service
 
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"  # what Chromium and Firefox send
+BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 _MOST_REDIRECTS = 5
 _WITHOUT_TEXT = frozenset({"script", "style", "title"})
 _BLOCKS = frozenset({"p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "tr", "div", "label", "button", "option"})
+
+
+type Sending = dict[str, str | bytes] | None
 
 
 class Form(msgspec.Struct):
@@ -28,8 +32,9 @@ class Form(msgspec.Struct):
     fields: dict[str, str]
     inputs: set[str]
     buttons: list[tuple[str, str]]
+    enctype: str
 
-    def fits(self, wanted: Mapping[str, str]) -> int:
+    def fits(self, wanted: Mapping[str, str | bytes]) -> int:
         """Tell how well this form fits: it has the fields, and its buttons and hidden values are the very ones."""
         pressed = {name for name, _ in self.buttons}
         exact = sum(
@@ -69,7 +74,7 @@ class Reading(HTMLParser):
         if tag == "a" and "href" in said:
             self.links.append(said["href"])
         if tag == "form":
-            self._form = Form(said.get("action", ""), said.get("method", "get"), {}, set(), [])
+            self._form = Form(said.get("action", ""), said.get("method", "get"), {}, set(), [], said.get("enctype", ""))
             self.forms.append(self._form)
         if self._form is not None:
             self._field(tag, said, self._form)
@@ -140,11 +145,11 @@ class Browser:
         """Ask for a page and go where it leads."""
         return self._go("GET", path, None, headers)
 
-    def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Self:
-        """Send a form's fields as they are given, whatever page this is."""
+    def post(self, path: str, fields: Mapping[str, str | bytes], **headers: str) -> Self:
+        """Send a form's fields as they are given, whatever page this is; bytes are a file."""
         return self._go("POST", path, dict(fields), headers)
 
-    def submit(self, form_action: str, **fields: str) -> Self:
+    def submit(self, form_action: str, **fields: str | bytes) -> Self:
         """Fill in the form of this page that goes to an address and has these fields, and send it."""
         form = self.form(form_action, **fields)
         names = {*form.inputs, *form.fields, *(name for name, _ in form.buttons)}
@@ -153,9 +158,10 @@ class Browser:
         sent = {**form.fields, **fields}
         if form.method.lower() == "get":
             return self._go("GET", f"{form.action}?{urlencode(sent)}", None, {})
+        assert not (form.enctype == "" and any(isinstance(each, bytes) for each in sent.values())), "carries no file"
         return self._go("POST", form.action, sent, {})
 
-    def form(self, form_action: str, **fields: str) -> Form:
+    def form(self, form_action: str, **fields: str | bytes) -> Form:
         """Return the form of this page that goes to an address and has most of these fields."""
         fitting = [each for each in self.page.forms if each.action == form_action]
         assert fitting, f"{self.path} has no form {form_action}: {[each.action for each in self.page.forms]}"
@@ -202,7 +208,7 @@ class Browser:
 
     # --- how it is carried
 
-    def _go(self, method: str, path: str, form: dict[str, str] | None, headers: Mapping[str, str]) -> Self:
+    def _go(self, method: str, path: str, form: Sending, headers: Mapping[str, str]) -> Self:
         path = urljoin(self.path or "/", path)
         for _ in range(_MOST_REDIRECTS):
             answer = self._ask(method, path, form, headers)
@@ -211,12 +217,18 @@ class Browser:
             method, path, form, headers = "GET", str(answer.headers["Location"]), None, {}
         raise AssertionError(f"{path} goes in circles")
 
-    def _ask(self, method: str, path: str, form: dict[str, str] | None, headers: Mapping[str, str]) -> Any:
+    def _ask(self, method: str, path: str, form: Sending, headers: Mapping[str, str]) -> Any:
         sent = {**self._sent, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        body, media_type = _encoded(form or {})
         answer = Client(self.service.gateway, use_cookies=False).open(
-            path, method=method, data=form, headers=sent, environ_base={"REMOTE_ADDR": self.source}
+            path,
+            method=method,
+            data=body if form is not None else None,
+            content_type=media_type if form is not None else None,
+            headers=sent,
+            environ_base={"REMOTE_ADDR": self.source},
         )
         self.seen.append(path)
         self.status, self.html, self.headers = answer.status_code, answer.get_data(as_text=True), answer.headers
@@ -232,3 +244,17 @@ class Browser:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = cookie.value
+
+
+def _encoded(form: dict[str, str | bytes]) -> tuple[bytes, str]:
+    """Return a form as Chromium sends it, and its media type; bytes are a file, which makes it multipart."""
+    if not any(isinstance(each, bytes) for each in form.values()):
+        return urlencode(form).encode(), "application/x-www-form-urlencoded"
+    parts = [_part(name, value) for name, value in form.items()]
+    return b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()]), f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def _part(name: str, value: str | bytes) -> bytes:
+    file = '; filename="chosen.png"\r\nContent-Type: image/png' if isinstance(value, bytes) else ""
+    content = value if isinstance(value, bytes) else value.encode()
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + content + b"\r\n"

@@ -17,8 +17,9 @@ from local.gateway import Gateway
 from secondstep.account import Policy
 from secondstep.authenticators import password, recovery_codes
 from secondstep.authenticators.totp import Secret, new_secret
+from secondstep.store.accounts import mark_of
 from secondstep.store.codec import decode_item, encode_item
-from secondstep.store.layout import account_key, subscriber_item, subscriber_key, subscriber_record
+from secondstep.store.layout import account_key, logo_key, subscriber_item, subscriber_key, subscriber_record
 from secondstep.subscriber import (
     Authenticator,
     Enrollment,
@@ -182,6 +183,13 @@ class Service:
         """Write an account with a policy."""
         stored = msgspec.to_builtins(Policy(**{"display_name": "Acme Support", **policy}), str_keys=True)
         self.put(account_key(account) | {"policy": stored, "version": 1, "created_at": self.now()})
+        self.services.store.accounts._policies.clear()
+
+    def logo(self, png: bytes, account: str = ACCOUNT) -> None:
+        """Write an account's picture, and its mark beside the policy."""
+        [item] = [each for each in self.state() if (each["pk"], each["sk"]) == tuple(account_key(account).values())]
+        self.put(item | {"logo": mark_of(png)})
+        self.put(logo_key(account) | {"png": png})
         self.services.store.accounts._policies.clear()
 
     def person(self, login_name: str = "agent", *, account: str = ACCOUNT, **changes: Any) -> Person:

@@ -24,7 +24,7 @@ RANKS = (
     {"keys", "acting"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},
     {"flows", "openapi"},
-    {"boto3_client", "lean"},
+    {"boto3_client"},
     {"wiring"},
     {"pages"},
     {"http"},
@@ -44,9 +44,7 @@ HOMES = {
     "markupsafe": {"pages"},
     "jwt": {"session"},
     "time": {"wiring"},
-    "ssl": {"lean"},
-    "socket": {"lean"},
-    "datetime": {"notices", "pages", "lean"},  # to write a moment down; nobody asks it what time it is
+    "datetime": {"notices", "pages"},  # to write a moment down; nobody asks it what time it is
     "aws_lambda_powertools": {"http"},
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "core", "managers", "misc"}

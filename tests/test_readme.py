@@ -29,12 +29,12 @@ def test_the_readme_lists_the_routes_that_are_served() -> None:
 def test_the_contract_marks_as_served_exactly_the_routes_that_are() -> None:
     listed = rows(API, "# The HTTP contract")
     assert {route for route, cells in listed.items() if cells[-1] == "served"} == ROUTES | OAUTH
-    assert {cells[-1] for cells in listed.values()} <= {"served", "later"}
+    assert {cells[-1] for cells in listed.values()} == {"served"}
 
 
 def test_the_contract_marks_every_route_alike_wherever_it_stands() -> None:
     listed = {route: cells[-1] for route, cells in rows(API, "# The HTTP contract").items()}
-    headings = dict(re.findall(r"^### `([A-Z]+ /\S*)` — (served|later)$", API.read_text("utf-8"), re.MULTILINE))
+    headings = dict(re.findall(r"^### `([A-Z]+ /\S*)` — (served)$", API.read_text("utf-8"), re.MULTILINE))
     tables = {
         route: cells[0]
         for part in ("## Subscriber routes", "## Admin routes")

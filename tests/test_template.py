@@ -20,8 +20,9 @@ from secondstep.http import SECURITY_HEADERS, issuer
 from secondstep.settings import Settings
 from secondstep.subscriber import Enrollment, new_id
 from tests import templates
-from tests.browsing import Browser
+from tests.browsing import Browser, Sending
 from tests.outside import Outside
+from tests.pictures import png
 from tests.relying_party import REGISTERED, RelyingParty
 from tests.service import PASSWORD, Person, Reply, Service, secret_of
 from tests.templates import Asked, document, key_policy, questions, resources, role_of
@@ -150,10 +151,11 @@ def test_there_is_exactly_one_stage_and_it_is_called_live() -> None:
     assert "StageName" not in deployment["Properties"]
 
 
-def test_the_api_is_one_regional_rest_api_and_only_pictures_are_binary() -> None:
+def test_the_api_is_one_regional_rest_api_and_only_what_brings_a_picture_is_binary() -> None:
     [api] = resources("AWS::ApiGateway::RestApi").values()
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    assert api["Properties"]["BinaryMediaTypes"] == ["image~1png"]  # CloudFormation wants the slash so
+    binary = ["image~1png", "multipart~1form-data"]  # CloudFormation wants the slash so
+    assert api["Properties"]["BinaryMediaTypes"] == binary
     assert not resources("AWS::ApiGatewayV2::Api")
 
 
@@ -173,7 +175,7 @@ def test_every_admin_route_stands_behind_the_authorizer() -> None:
 
 def test_every_page_of_the_console_stands_behind_the_authorizer_of_cookies() -> None:
     console = [each for each in operations() if each[1].startswith("/ui/admin")]
-    assert len(console) == 10
+    assert len(console) == 12
     for method, path, each in console:
         assert each["security"] == [{"ConsoleAuthorizer": []}], (method, path)
 
@@ -628,6 +630,8 @@ def test_the_roles_allow_what_the_consoles_pages_do(service: Service, enrolled: 
     browser.get("/ui/admin/subscriber").submit("/ui/admin/reset", do="ask")
     browser.submit("/ui/admin/reset", do="reset", reason="lost phone", sure="yes")
     browser.get("/ui/admin/policy").submit("/ui/admin/policy", session_hours="8")
+    browser.get("/ui/admin/logo").submit("/ui/admin/logo", do="set", file=png())
+    browser.get("/ui/logo?account=acme").get("/ui/admin/logo").submit("/ui/admin/logo", do="remove")
     browser.get("/ui/admin/audit").submit("/ui/admin/audit", do="filter", login_name="enrolled")
     browser.get("/ui/admin/subscriber").submit("/ui/admin/subscriber", do="ask-delete")
     assert browser.submit("/ui/admin/subscriber", do="delete").status == 200
@@ -835,7 +839,7 @@ class WalkingBrowser(Browser):
         super().__init__(walk.service)
         self._walk = walk
 
-    def _ask(self, method: str, path: str, form: dict[str, str] | None, headers: Mapping[str, str]) -> Any:
+    def _ask(self, method: str, path: str, form: Sending, headers: Mapping[str, str]) -> Any:
         return self._walk.page(method, path, lambda: super(WalkingBrowser, self)._ask(method, path, form, headers))
 
 

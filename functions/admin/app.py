@@ -163,6 +163,22 @@ def submit_policy(browser: "Browser") -> "Answer":
     return console_policy.submit(browser)
 
 
+@handler.page(site_map.SHOW_LOGO)
+def show_logo(browser: "Browser") -> "Answer":
+    """Show the account's picture."""
+    from secondstep.pages import console_logo
+
+    return console_logo.show(browser)
+
+
+@handler.page(site_map.SUBMIT_LOGO)
+def submit_logo(browser: "Browser") -> "Answer":
+    """Set the account's picture, or remove it."""
+    from secondstep.pages import console_logo
+
+    return console_logo.submit(browser)
+
+
 @handler.page(site_map.SHOW_AUDIT)
 def show_audit(browser: "Browser") -> "Answer":
     """Show what happened."""

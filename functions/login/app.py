@@ -54,3 +54,11 @@ def colours(browser: "Browser") -> "Answer":
     from secondstep.pages import sign_in
 
     return sign_in.colours(browser)
+
+
+@handler.page(site_map.LOGO)
+def logo(browser: "Browser") -> "Answer":
+    """Answer the account's picture."""
+    from secondstep.pages import logo as page
+
+    return page.show(browser)

@@ -14,10 +14,11 @@ from local import gateway as local_gateway
 from secondstep.aws import Answer
 from secondstep.subscriber import Enrollment, Role, Status
 from tests.browsing import Browser
+from tests.pictures import png
 from tests.recording import Called
 from tests.service import Person, Service, race
 
-PAGES = ("/ui/admin", "/ui/admin/subscriber", "/ui/admin/reset", "/ui/admin/policy", "/ui/admin/audit")
+PAGES = tuple(f"/ui/admin{page}" for page in ("", "/subscriber", "/reset", "/policy", "/logo", "/audit"))
 HTML_NAME = "\"><img src=x onerror=alert(1)>'"
 
 
@@ -25,7 +26,7 @@ class Act(NamedTuple):
     """A form that writes: where it goes, what it sends, and the event that records it."""
 
     path: str
-    fields: dict[str, str]
+    fields: dict[str, str | bytes]
     event: str
 
 
@@ -41,27 +42,32 @@ ACTS = {
     "delete": Act("/ui/admin/subscriber", {"do": "delete", "login_name": "enrolled"}, "deleted"),
     "reset": Act("/ui/admin/reset", {"do": "reset", "login_name": "enrolled", "reason": "x", "sure": "yes"}, "reset"),
     "policy": Act("/ui/admin/policy", {"session_hours": "6"}, "policy_changed"),
+    "logo": Act("/ui/admin/logo", {"do": "set", "file": png()}, "policy_changed"),
+    "remove-logo": Act("/ui/admin/logo", {"do": "remove"}, "policy_changed"),
 }
+PRIVILEGED = ("invite-admin", "make-admin", "policy", "logo", "remove-logo")
 each_act = pytest.mark.parametrize("act", ACTS.values(), ids=list(ACTS))
 ABOUT_ONE = [each for each in ACTS.values() if "enrolled" in each.fields.values()]
 
 
 @pytest.fixture
 def browser(service: Service, admin: Person, enrolled: Person) -> Browser:
-    """Return a browser in which an admin has just signed in with both steps; there is somebody to act on."""
+    """Return a browser in which an admin has just signed in with both steps; there is what to act on."""
+    service.logo(png(7, 7))
     return Browser(service).log_in(admin)
 
 
-def filled_in(browser: Browser, act: Act) -> dict[str, str]:
+def filled_in(browser: Browser, act: Act) -> dict[str, str | bytes]:
     """Return all that the form of an act sends from this browser."""
     browser.get("/ui/admin/policy")
-    policy = browser.form("/ui/admin/policy").fields if act.event == "policy_changed" else {}
+    policy = browser.form("/ui/admin/policy").fields if act.path == "/ui/admin/policy" else {}
     return {**policy, **act.fields, "csrf": browser.csrf}
 
 
 def security_of(service: Service, *people: Person) -> list[object]:
-    """Return what no attack may change: the people, and the account's policy."""
-    accounts = [each for each in service.state() if each["pk"].startswith("ACCOUNT#") and each["sk"] == "POLICY"]
+    """Return what no attack may change: the people, the account's policy and its logo."""
+    kinds = ("POLICY", "LOGO")
+    accounts = [each for each in service.state() if each["pk"].startswith("ACCOUNT#") and each["sk"] in kinds]
     return [*(service.record(each) for each in people), accounts]
 
 
@@ -322,7 +328,8 @@ def test_a_form_with_another_token_than_this_browsers_changes_nothing(
 @each_act
 def test_an_address_alone_changes_nothing(browser: Browser, service: Service, enrolled: Person, act: Act) -> None:
     before = security_of(service, enrolled)
-    query = "&".join(f"{name}={value}" for name, value in filled_in(browser, act).items() if "://" not in value)
+    sent = {name: value for name, value in filled_in(browser, act).items() if isinstance(value, str)}
+    query = "&".join(f"{name}={value}" for name, value in sent.items() if "://" not in value)
     browser.get(f"{act.path}?{query}".replace("#", "%23").replace(" ", "%20"))
     assert security_of(service, enrolled) == before
     assert service.events(act.event) == []
@@ -386,7 +393,7 @@ def test_nobody_acts_on_themselves(browser: Browser, service: Service, admin: Pe
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [(name, 5 * 60 if name in ("invite-admin", "make-admin", "policy") else 15 * 60) for name in ACTS],
+    [(name, 5 * 60 if name in PRIVILEGED else 15 * 60) for name in ACTS],
 )
 def test_a_session_that_is_not_fresh_proves_again_who_it_is(
     browser: Browser, service: Service, enrolled: Person, name: str, seconds: int
@@ -402,7 +409,7 @@ def test_a_session_that_is_not_fresh_proves_again_who_it_is(
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [(name, 5 * 60 if name in ("invite-admin", "make-admin", "policy") else 15 * 60) for name in ACTS],
+    [(name, 5 * 60 if name in PRIVILEGED else 15 * 60) for name in ACTS],
 )
 def test_a_session_that_is_just_fresh_does_it(browser: Browser, service: Service, name: str, seconds: int) -> None:
     act = ACTS[name]

@@ -1,9 +1,11 @@
 """The whole story in Chromium: invitation, password, QR code, recovery codes, a lost phone, the reset by an admin."""
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.browser.person import Person
 from tests.browser.test_what_pages_are import axe
@@ -96,6 +98,45 @@ def _console_states(admin: Person) -> Iterator[str]:
     yield "policy"
     admin.goes_to("/ui/admin/audit")
     yield "audit"
+    admin.goes_to("/ui/admin/logo")
+    yield "no logo"
+    _chooses(admin, b"<svg/>")
+    yield "no picture"
+    _chooses(admin, _wordmark())
+    yield "logo"
+
+
+def _chooses(admin: Person, picture: bytes) -> None:
+    admin.page.set_input_files("#file", {"name": "logo.png", "mimeType": "image/png", "buffer": picture})
+    admin.presses("Save the logo")
+
+
+def _wordmark() -> bytes:
+    """Return a picture as a brand has it: dark on nothing, wider than high."""
+    drawn = Image.new("RGBA", (480, 120))
+    ImageDraw.Draw(drawn).text((10, 20), "Acme Support", fill="#1a2b4c", font=ImageFont.load_default(72))
+    written = io.BytesIO()
+    drawn.save(written, "PNG")
+    return written.getvalue()
+
+
+def test_a_logo_that_an_admin_chooses_is_seen_on_every_page(admin: Person, open_browser: Callable[..., Person]) -> None:
+    admin.goes_to("/ui/admin/logo")
+    _chooses(admin, _wordmark())
+    others = open_browser(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    others.goes_to("/ui/login?account=acme")
+    for person in (admin, others):
+        [width, height] = person.page.evaluate("(({naturalWidth: w, naturalHeight: h}) => [w, h])(document.images[0])")
+        assert (width, height) == (480, 120)
+        box = person.page.locator("img.logo").first.bounding_box()
+        assert box is not None
+        assert (round(box["width"]), round(box["height"])) == (160, 40)
+        seen = Image.open(io.BytesIO(person.page.locator("img.logo").first.screenshot())).convert("RGB")
+        assert len(seen.getcolors(seen.width * seen.height) or []) > 2, "the picture in the picture is drawn"
+    admin.presses("Remove the logo")
+    assert admin.page.locator("img.logo").count() == 0
+    assert admin.complaints == others.complaints == []
+    assert admin.strangers == others.strangers == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1200), ("light", 1200)])

@@ -1,7 +1,5 @@
 """The account's policy and its picture: every field, where each value comes from, ETag and If-Match (A26)."""
 
-import struct
-import zlib
 from typing import Any
 
 import pytest
@@ -10,6 +8,7 @@ from secondstep import contract, wiring
 from secondstep.account import Policy
 from secondstep.store.layout import account_key, logo_key
 from tests.attacks import raw
+from tests.pictures import NO_PNG, WHOLE, png
 from tests.service import Person, Reply, Service
 
 POLICY, LOGO = "/admin/policy", "/admin/policy/logo"
@@ -291,18 +290,6 @@ def test_a_change_takes_effect_within_a_minute_in_every_environment(
 # --- the picture
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def png(width: int = 2, height: int = 3, *, filling: bytes = b"") -> bytes:
-    """Return a picture of grey pixels, with a comment of these bytes."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress(b"".join(b"\x00" + b"\x80" * min(width, 10) for _ in range(min(height, 10))))
-    comment = chunk(b"tEXt", filling) if filling else b""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + comment + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
 def put_logo(service: Service, token: str, body: bytes, media_type: str = "image/png") -> Reply:
     return raw.send(service, "PUT", LOGO, body, headers=(("Content-Type", media_type),), token=token)
 
@@ -334,27 +321,6 @@ def test_a_logo_is_at_most_32_kilobytes(service: Service, admin_token: str) -> N
         reply = put_logo(service, admin_token, largest + b"x" * size)
         assert (reply.status, reply.code) == (413, "payload_too_large"), size
     assert stored_logo(service) == largest
-
-
-WHOLE = png()
-NO_PNG = {
-    "nothing": b"",
-    "text": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "gif": b"GIF89a" + WHOLE,
-    "signature alone": WHOLE[:8],
-    "cut": WHOLE[:-1],
-    "no end": WHOLE[:-12],
-    "something behind": WHOLE + b"<script>",
-    "twice": WHOLE + WHOLE,
-    "wrong sum": WHOLE[:-1] + b"\x00",
-    "no picture": WHOLE[:33] + WHOLE[-12:],
-    "no header": WHOLE[:8] + WHOLE[33:],
-    "a length beyond the end": WHOLE[:33] + b"\xff\xff\xff\xff" + WHOLE[37:],
-    "too wide": png(2001, 1),
-    "too high": png(1, 2001),
-    "no width": png(0, 1),
-    "enormous": png(2**31, 2**31),
-}
 
 
 @pytest.mark.parametrize("name", NO_PNG)

@@ -15,7 +15,7 @@ from tests.browsing import Browser
 from tests.service import Person, Service
 
 TICKET = re.compile(r"(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}")
-PAGES = ("/ui/admin", "/ui/admin/subscriber", "/ui/admin/reset", "/ui/admin/policy", "/ui/admin/audit")
+PAGES = tuple(f"/ui/admin{page}" for page in ("", "/subscriber", "/reset", "/policy", "/logo", "/audit"))
 
 
 @pytest.fixture

@@ -33,8 +33,10 @@ SHOW_PEOPLE, SUBMIT_PEOPLE = _page("/ui/admin", "admin")
 SHOW_SUBSCRIBER, SUBMIT_SUBSCRIBER = _page("/ui/admin/subscriber", "admin")
 SHOW_RESET, SUBMIT_RESET = _page("/ui/admin/reset", "reset")
 SHOW_POLICY, SUBMIT_POLICY = _page("/ui/admin/policy", "admin")
+SHOW_LOGO, SUBMIT_LOGO = _page("/ui/admin/logo", "admin")
 SHOW_AUDIT, SUBMIT_AUDIT = _page("/ui/admin/audit", "admin")
 COLOURS = PageRoute("GET", "/ui/account.css", "login")
+LOGO = PageRoute("GET", "/ui/logo", "login")
 STYLESHEET = PageRoute("GET", "/ui/style.css", "published")
 SCRIPT = PageRoute("GET", "/ui/script.js", "published")
 
@@ -68,9 +70,14 @@ PAGES = (
     SUBMIT_RESET,
     SHOW_POLICY,
     SUBMIT_POLICY,
+    SHOW_LOGO,
+    SUBMIT_LOGO,
     SHOW_AUDIT,
     SUBMIT_AUDIT,
     COLOURS,
+    LOGO,
     STYLESHEET,
     SCRIPT,
 )
+
+TAKE_A_FILE = frozenset({SUBMIT_LOGO.path})  # forms that may come as multipart/form-data

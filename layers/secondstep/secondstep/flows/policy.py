@@ -13,7 +13,7 @@ from secondstep.context import RequestContext
 from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
 from secondstep.shapes import PictureAnswer, PolicyAnswer, PolicyRequest, given, given_fields
 from secondstep.store import Store
-from secondstep.store.accounts import PolicyChanged, StoredPolicy
+from secondstep.store.accounts import NoPicture, PolicyChanged, StoredPolicy
 from secondstep.store.administration import ActorRefused
 
 
@@ -88,6 +88,24 @@ def set_logo(png: bytes, actor: Acting, *, store: Store, context: RequestContext
     except ActorRefused as refused:
         raise InvalidToken from refused
     return PictureAnswer(size=len(png), width=width, height=height)
+
+
+def remove_logo(actor: Acting, *, store: Store, context: RequestContext) -> None:
+    """Show the account's name again in the picture's place; one transaction with the audit event, or nothing at all.
+
+    Raises StepUpRequired, InvalidToken.
+    """
+    actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
+    detail: dict[str, object] = {"new": {"logo": "removed"}}
+    event = account_event(
+        actor.person, actor.account, EventName.POLICY_CHANGED, Outcome.SUCCESS, context, detail=detail
+    )
+    try:
+        store.accounts.remove_logo(actor.account, actor.standing, event)
+    except NoPicture:
+        return
+    except ActorRefused as refused:
+        raise InvalidToken from refused
 
 
 def _given(wanted: PolicyRequest) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from secondstep.pages.browser import Browser
 
-_PAGES = frozenset({"account", "continue", "admin", "admin/subscriber", "admin/reset", "admin/policy", "admin/audit"})
+_CONSOLE = frozenset({"admin", "admin/subscriber", "admin/reset", "admin/policy", "admin/logo", "admin/audit"})
+_PAGES = frozenset({"account", "continue"}) | _CONSOLE
 
 
 def asked_for(browser: Browser) -> str:

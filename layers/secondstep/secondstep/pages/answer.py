@@ -26,11 +26,13 @@ class GoTo(msgspec.Struct, frozen=True):
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """A stylesheet, a script or a picture."""
+    """A stylesheet, a script or a picture: text, so that the gateway has nothing to decode."""
 
     content: bytes
     media_type: str
-    cached_seconds: int
+    cached_seconds: int  # 0: never kept
+    status: int = 200
+    headers: Mapping[str, str] = {}
 
 
 type Answer = Page | GoTo | Asset

@@ -18,13 +18,15 @@ import msgspec
 from secondstep.bearer import Principal, browsing
 from secondstep.context import RequestContext
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType
-from secondstep.pages import cookies
+from secondstep.pages import cookies, multipart
 from secondstep.pages.language import Language, chosen
 from secondstep.shapes import Name
+from secondstep.site_map import TAKE_A_FILE
 from secondstep.wiring import Services
 
 _LARGEST_FORM = 8 * 1024
 _FORM = "application/x-www-form-urlencoded"
+_FILE = "file"
 
 
 class Browser:
@@ -86,9 +88,40 @@ class Browser:
         except msgspec.ValidationError as wrong:
             raise InvalidRequest("must have 1 to 64 characters", field=field) from wrong
 
+    @property
+    def file(self) -> bytes:
+        """Return the file that the form brought, empty where it brought none; refused as the form is."""
+        _ = self.form
+        return self._parts.get(_FILE, b"") if self._brings_a_file else b""
+
+    @property
+    def _brings_a_file(self) -> bool:
+        return self.event["resource"] in TAKE_A_FILE and self._media_type == multipart.MEDIA_TYPE
+
+    @property
+    def _media_type(self) -> str:
+        return self._header("content-type").partition(";")[0].strip().lower()
+
+    @cached_property
+    def _parts(self) -> dict[str, bytes]:
+        return multipart.read(self.event, self._header("content-type"))
+
     def _fields(self) -> dict[str, str]:
+        return self._text_parts() if self._brings_a_file else self._encoded()
+
+    def _text_parts(self) -> dict[str, str]:
+        """Return what a form says beside its file. The file itself is for the page to judge, in words."""
+        texts = {name: value for name, value in self._parts.items() if name != _FILE}
+        if sum(len(value) for value in texts.values()) > _LARGEST_FORM:
+            raise PayloadTooLarge
+        try:
+            return {name: value.decode() for name, value in texts.items()}
+        except UnicodeDecodeError as broken:
+            raise InvalidRequest("is not text") from broken
+
+    def _encoded(self) -> dict[str, str]:
         raw = str(self.event.get("body") or "")
-        if self.event.get("isBase64Encoded") or self._header("content-type").partition(";")[0].strip() != _FORM:
+        if self.event.get("isBase64Encoded") or self._media_type != _FORM:
             raise UnsupportedMediaType
         if len(raw) > _LARGEST_FORM:
             raise PayloadTooLarge

@@ -24,13 +24,14 @@ _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 
 def render(page: Page, browser: Browser) -> str:
     """Return the HTML of a page, in the browser's language and the account's colours."""
-    policy = _policy(page.account, browser)
+    policy, logo = _branding(page.account, browser)
     template = _environment(browser.language).get_template(f"{page.template}.html")
     return template.render(
         {
             "account": page.account,
             "brand": (policy.display_name or page.account) if page.account else "Secondstep",
             "help_text": policy.help_text,
+            "logo": logo,
             "csrf": browser.csrf,
             "language": browser.language,
             "languages": LANGUAGES,
@@ -41,8 +42,10 @@ def render(page: Page, browser: Browser) -> str:
     )
 
 
-def _policy(account: str, browser: Browser) -> Policy:
-    return browser.store.accounts.policy(account, browser.context.now) if account else Policy()
+def _branding(account: str, browser: Browser) -> tuple[Policy, str]:
+    """Return the account's policy and the mark of its picture: one read, and none where they are held."""
+    accounts, now = browser.store.accounts, browser.context.now
+    return (accounts.policy(account, now), accounts.logo(account, now)) if account else (Policy(), "")
 
 
 @cache

@@ -56,8 +56,9 @@ def _sent(made: Answer, browser: Browser) -> Sent:
         case GoTo():
             return Sent(303, "", {"Location": f"{browser.prefix}/ui/{made.page}"}, made.cookies)
         case Asset():
-            caching = {"Cache-Control": f"public, max-age={made.cached_seconds}"}
-            return Sent(200, made.content.decode(), {"Content-Type": made.media_type, **caching})
+            caching = {"Cache-Control": f"public, max-age={made.cached_seconds}"} if made.cached_seconds else {}
+            headers = {"Content-Type": made.media_type, **caching, **made.headers}
+            return Sent(made.status, made.content.decode(), headers)
         case Page():
             headers = {
                 "Content-Type": "text/html; charset=utf-8",
