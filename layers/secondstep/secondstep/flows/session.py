@@ -142,6 +142,13 @@ def log_out(principal: Principal, *, store: Store, context: RequestContext) -> N
     _end(principal.session, principal.subscriber, store, context)
 
 
+def replace(principal: Principal, *, store: Store, context: RequestContext) -> None:
+    """End a browser's session because another login has taken its place; recorded in the same transaction."""
+    detail = {"sid": principal.session.sid, "why": "signed_in_again"}
+    event = event_about(principal.subscriber, EventName.SESSION_ENDED, Outcome.SUCCESS, context, detail=detail)
+    store.sessions.end(principal.session, event)
+
+
 def log_out_by_refresh_token(text: str, *, store: Store, context: RequestContext) -> None:
     """End the session of a refresh token: its current one, or the one before (a reply may have been lost)."""
     presented = parse_refresh_token(text)

@@ -16,6 +16,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     cookies: tuple[str, ...] = ()
     headers: Mapping[str, str] = {}
     code: str = "ok"  # of a refusal, for the log and the metric
+    is_shown_again: bool = True  # False: its address shows something else, so nothing may lead there
 
 
 class GoTo(msgspec.Struct, frozen=True):

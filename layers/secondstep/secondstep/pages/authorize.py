@@ -71,15 +71,15 @@ def _proceed(browser: Browser, sent: Mapping[str, Sequence[str]], account: str, 
         return _send_back(browser, back, account)
     principal = browser.principal_or_none()
     if principal is None or principal.subscriber.account != account:
-        return GoTo(f"login?account={account}", _kept(browser, sent, request))
+        return GoTo(f"login?account={account}", _kept(sent, request))
     match authorization.next_step(request, principal, store=browser.store, context=browser.context):
         case Next.HAND_OVER:
             address = authorization.hand_over(request, principal, store=browser.store, context=browser.context)
             return _hand_over(browser, address, request.client_id, account)
         case Next.STEP_UP:
-            return GoTo("step-up?then=continue", _kept(browser, sent, request))
+            return GoTo("step-up?then=continue", _kept(sent, request))
         case Next.LOG_IN:
-            return GoTo(f"login?account={account}", _kept(browser, sent, request))
+            return GoTo(f"login?account={account}", _kept(sent, request))
         case Next.NOTHING_HELPS:
             unmet = SentBack("unmet_authentication_requirements", request.redirect_uri, request.state)
             return _send_back(browser, unmet, account)
@@ -95,23 +95,29 @@ def _hand_over(browser: Browser, address: str, client_id: str, account: str) -> 
     """Answer a page that leads on at once: a redirect out of a form would be stopped by the pages' `form-action`."""
     applications = browser.store.accounts.policy(account, browser.context.now).applications
     name = next((each.name for each in applications if each.client_id == client_id), "")
-    shows = {"address": address, "application": name, "languages": ()}
-    return Page(template="hand_over", shows=shows, account=account, cookies=_DROPPED)
+    shows = {"address": address, "application": name}
+    return Page(template="hand_over", shows=shows, account=account, cookies=_DROPPED, is_shown_again=False)
 
 
 def _refused(why: str = "not_registered", *, account: str = "") -> Page:
     """Answer a page that says so, and lead nowhere: to where is what cannot be trusted."""
-    shows = {"why": why, "languages": ()}
-    code = InvalidRequest.code
-    return Page(template="refused_request", shows=shows, account=account, status=400, cookies=_DROPPED, code=code)
+    return Page(
+        template="refused_request",
+        shows={"why": why},
+        account=account,
+        status=400,
+        cookies=_DROPPED,
+        code=InvalidRequest.code,
+        is_shown_again=False,
+    )
 
 
 def _ask_for_account(browser: Browser) -> Page:
     """Ask for what the request lacks, and send all of it again: the form is a link with one more parameter."""
     known = (*REQUEST_PARAMETERS, "ui_locales")
     sent = [(name, value) for name in known for value in browser.parameters.get(name, [])]
-    shows = {"sent": sent, "languages": (), "action": f"{browser.prefix}/authorize"}
-    return Page(template="which_account", shows=shows)
+    shows = {"sent": sent, "action": f"{browser.prefix}/authorize"}
+    return Page(template="which_account", shows=shows, is_shown_again=False)
 
 
 def _known_account(browser: Browser) -> str:
@@ -135,13 +141,12 @@ def _is_account(text: str) -> bool:
 _DROPPED = (cookies.dropped(cookies.AUTHORIZE),)
 
 
-def _kept(browser: Browser, sent: Mapping[str, Sequence[str]], request: AuthorizationRequest) -> tuple[str, ...]:
-    """Return the cookie of a request that waits, and of the language that it asks for."""
+def _kept(sent: Mapping[str, Sequence[str]], request: AuthorizationRequest) -> tuple[str, ...]:
+    """Return the cookie of a request that waits."""
     once = {name: values[0] for name in _ASKED_FOR if len(values := sent.get(name, ())) == 1}
     held = Waiting(once | {"account": request.account}, request.asked_at)
     value = base64.urlsafe_b64encode(msgspec.json.encode(held)).rstrip(b"=").decode()
-    speaks = (cookies.kept(cookies.LANGUAGE, browser.language.tag),) if browser.parameters.get("ui_locales") else ()
-    return cookies.kept(cookies.AUTHORIZE, value, seconds=_WAITS_SECONDS), *speaks
+    return (cookies.kept(cookies.AUTHORIZE, value, seconds=_WAITS_SECONDS),)
 
 
 def _waiting(browser: Browser) -> Waiting | None:

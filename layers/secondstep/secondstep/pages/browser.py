@@ -19,7 +19,7 @@ from secondstep.bearer import Principal, browsing
 from secondstep.context import RequestContext
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType
 from secondstep.pages import cookies, multipart
-from secondstep.pages.language import Language, chosen
+from secondstep.pages.language import Language, chosen, named
 from secondstep.shapes import Name
 from secondstep.site_map import TAKE_A_FILE
 from secondstep.wiring import Services
@@ -43,10 +43,14 @@ class Browser:
 
     @property
     def prefix(self) -> str:
-        """Return what stands before `/ui/` in this deployment: a stage, a base path, or nothing."""
+        """Return what stands before `/ui/` in this deployment: a stage, a base path, or nothing.
+
+        The path is the caller's to write: two slashes in front would name a host, and every link lead there.
+        """
         path = str((self.event.get("requestContext") or {}).get("path") or self.event["resource"])
         before, ui, _ = path.partition("/ui/")
-        return before if ui else path.rstrip("/").removesuffix(self.event["resource"])
+        before = before if ui else path.rstrip("/").removesuffix(self.event["resource"])
+        return f"/{before.strip('/')}" if before.strip("/") else ""
 
     @property
     def parameters(self) -> Mapping[str, list[str]]:
@@ -63,11 +67,12 @@ class Browser:
     @cached_property
     def language(self) -> Language:
         """Return the language to speak: as asked for, as chosen before, as the browser says, or English."""
-        return chosen(
-            " ".join(self.parameters.get("ui_locales", [])),
-            self.cookies.get(cookies.LANGUAGE, ""),
-            self._header("accept-language"),
-        )
+        return self.asked_language or chosen(self.cookies.get(cookies.LANGUAGE, ""), self._header("accept-language"))
+
+    @cached_property
+    def asked_language(self) -> Language | None:
+        """Return the language that the address asks for; None where it asks for none that we have."""
+        return named(" ".join(self.parameters.get("ui_locales", [])))
 
     # --- forms
 

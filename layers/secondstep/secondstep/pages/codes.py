@@ -10,4 +10,4 @@ def codes_page(browser: Browser, codes: list[str], account: str, *, cookies: tup
     """Show new recovery codes; beside them the proofs by which one that is typed back is known again."""
     proofs = " ".join(browser.sign(text.replace("-", "")) for text in codes)
     shows = {"codes": codes, "proofs": proofs, "after": destination(browser), "error": told(None)}
-    return Page(template="recovery_codes", shows=shows, account=account, cookies=cookies)
+    return Page(template="recovery_codes", shows=shows, account=account, cookies=cookies, is_shown_again=False)

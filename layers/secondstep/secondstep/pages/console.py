@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from secondstep.acting import ActingAdmin
 from secondstep.bearer import console_admin
 from secondstep.errors import Forbidden, ServiceError, StepUpRequired
@@ -16,6 +18,7 @@ from secondstep.pages import cookies
 from secondstep.pages.answer import Answer, GoTo, Page
 from secondstep.pages.browser import Browser
 from secondstep.pages.failing import told
+from secondstep.shapes import TicketAnswer
 
 _ASKED_SECONDS = 60 * 60
 
@@ -57,6 +60,20 @@ def page(
     }
     status = refused.status if refused else 200
     return Page(template=template, shows={**said, **shows}, account=actor.account, status=status)
+
+
+def ticket_page(
+    browser: Browser, actor: ActingAdmin, made: TicketAnswer, *, kind: str, login_name: str, begins_at: str
+) -> Page:
+    """Return the page of a ticket that has just been made: shown this once. `begins_at` is where it is used."""
+    shows = {
+        "kind": kind,
+        "login_name": login_name,
+        "ticket": made.ticket,
+        "expires_at": made.expires_at,
+        "place": f"{browser.context.issuer}/ui/{begins_at}?account={actor.account}",
+    }
+    return msgspec.structs.replace(page(browser, actor, "console_ticket", shows), is_shown_again=False)
 
 
 def asked(browser: Browser, cookie: str) -> dict[str, str]:

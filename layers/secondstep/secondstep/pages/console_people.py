@@ -84,17 +84,11 @@ def _invite(browser: Browser, actor: ActingAdmin) -> Answer:
     typed = {name: browser.form.get(name, "").strip() for name in _INVITED}
     try:
         wanted = fields.read(InviteRequest, {name: value for name, value in typed.items() if value})
-        ticket = invitation.invite(wanted, actor, store=browser.store, context=browser.context)
+        made = invitation.invite(wanted, actor, store=browser.store, context=browser.context)
     except (Conflict, InvalidRequest) as refused:
         return _list(browser, actor, refused)
-    shows = {
-        "kind": "invitation",
-        "login_name": canonical_login_name(wanted.login_name),
-        "ticket": ticket.ticket,
-        "expires_at": ticket.expires_at,
-        "place": f"{browser.context.issuer}/ui/password?account={actor.account}",
-    }
-    return console.page(browser, actor, "console_ticket", shows)
+    login_name = canonical_login_name(wanted.login_name)
+    return console.ticket_page(browser, actor, made, kind="invitation", login_name=login_name, begins_at="password")
 
 
 _ACTS = {"search": _search, "all": _show_all, "open": _open, "invite": _invite}

@@ -57,14 +57,7 @@ def _done(browser: Browser, actor: ActingAdmin, subject: Subscriber) -> Answer:
         made = reset.reset(login_name, reason, actor.about(subject), store=browser.store, context=browser.context)
     except (Conflict, Forbidden, InvalidRequest) as refused:
         return _page(browser, actor, subject, refused, reason=typed)
-    shows = {
-        "kind": "reset",
-        "login_name": login_name,
-        "ticket": made.ticket,
-        "expires_at": made.expires_at,
-        "place": f"{browser.context.issuer}/ui/login?account={actor.account}",
-    }
-    return console.page(browser, actor, "console_ticket", shows)
+    return console.ticket_page(browser, actor, made, kind="reset", login_name=login_name, begins_at="login")
 
 
 def _subject(browser: Browser, actor: ActingAdmin, login_name: str) -> Subscriber:

@@ -73,14 +73,7 @@ def _unlock(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:
 def _reset_password(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:
     wanted = fields.read(ReasonRequest, {"reason": browser.form.get("reason", "").strip()})
     made = administration.reset_password(login_name, wanted.reason, actor, store=browser.store, context=browser.context)
-    shows = {
-        "kind": "password",
-        "login_name": login_name,
-        "ticket": made.ticket,
-        "expires_at": made.expires_at,
-        "place": f"{browser.context.issuer}/ui/password?account={actor.account}",
-    }
-    return console.page(browser, actor, "console_ticket", shows)
+    return console.ticket_page(browser, actor, made, kind="password", login_name=login_name, begins_at="password")
 
 
 def _ask_before_deleting(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:

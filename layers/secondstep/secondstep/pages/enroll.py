@@ -34,8 +34,8 @@ def submit(browser: Browser) -> Answer:
         return start_again(browser, gone)
     account, _ = browser.claimant
     waits = cookies.kept(cookies.CHALLENGE, made.challenge, seconds=made.expires_in)
-    shows = {"made": made, "error": told(None), "ends_at": browser.context.now + made.expires_in}
-    return Page(template="scan", shows=shows, account=account, cookies=(waits,))
+    shows = {"made": made, "is_addition": False, "error": told(None), "ends_at": browser.context.now + made.expires_in}
+    return Page(template="scan", shows=shows, account=account, cookies=(waits,), is_shown_again=False)
 
 
 def _intro(browser: Browser, refused: ServiceError | None = None) -> Answer:
@@ -80,8 +80,9 @@ def submit_add(browser: Browser) -> Answer:
     except (Conflict, InvalidRequest, TicketInvalid) as refused:
         return _add_page(browser, principal, refused)
     waits = cookies.kept(cookies.CHALLENGE, made.challenge, seconds=made.expires_in)
-    shows = {"made": made, "error": told(None), "ends_at": browser.context.now + made.expires_in}
-    return Page(template="scan", shows=shows, account=principal.subscriber.account, cookies=(waits,))
+    shows = {"made": made, "is_addition": True, "error": told(None), "ends_at": browser.context.now + made.expires_in}
+    account = principal.subscriber.account
+    return Page(template="scan", shows=shows, account=account, cookies=(waits,), is_shown_again=False)
 
 
 def _add_page(browser: Browser, principal: Principal, refused: ServiceError | None = None) -> Page:

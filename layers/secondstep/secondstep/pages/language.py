@@ -34,13 +34,14 @@ _BY_TAG = {each.tag: each for each in LANGUAGES}
 
 
 def chosen(*wishes: str) -> Language:
+    """Return the language of the first wish that names one that we have, else English."""
+    return next((found for found in map(named, wishes) if found), LANGUAGES[0])
+
+
+def named(wish: str) -> Language | None:
     """Return the first language that a wish names and that we have: tags in order, as `Accept-Language` writes them."""
-    for wish in wishes:
-        for tag in _tags(wish):
-            found = _BY_TAG.get(tag.partition("-")[0].lower())
-            if found:
-                return found
-    return LANGUAGES[0]
+    known = (_BY_TAG.get(tag.partition("-")[0].lower()) for tag in _tags(wish))
+    return next((found for found in known if found), None)
 
 
 def _tags(wish: str) -> Iterator[str]:

@@ -41,20 +41,28 @@ def submit(browser: Browser) -> Answer:
     except _SAID_HERE as refused:
         return _page(browser, account, login_name, refused)
     dropped = (cookies.dropped(cookies.TICKET), cookies.dropped(cookies.CHALLENGE), cookies.dropped(cookies.SESSION))
-    return Page(template="password_set", account=account, shows={}, cookies=dropped)
+    return Page(template="password_set", account=account, cookies=dropped, is_shown_again=False)
 
 
 def _page(browser: Browser, account: str, login_name: str, refused: ServiceError | None = None) -> Page:
+    """Ask; a held ticket that was not right is let go of, since it would hide the field for the one that is."""
+    lets_go = isinstance(refused, TicketInvalid)
     known = _known(account)
     policy = browser.store.accounts.policy(known, browser.context.now)
     shows = {
         "login_name": login_name,
-        "has_ticket": cookies.TICKET in browser.cookies,
+        "has_ticket": cookies.TICKET in browser.cookies and not lets_go,
         "shortest": policy.shortest_password,
         "error": told(refused),
         "account": account,
     }
-    return Page(template="password", shows=shows, account=known, status=refused.status if refused else 200)
+    return Page(
+        template="password",
+        shows=shows,
+        account=known,
+        status=refused.status if refused else 200,
+        cookies=(cookies.dropped(cookies.TICKET),) if lets_go else (),
+    )
 
 
 def _known(account: str) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,12 +14,15 @@ from secondstep.account import Policy
 from secondstep.pages.answer import Page
 from secondstep.pages.browser import Browser
 from secondstep.pages.language import LANGUAGES, Language, catalogue
+from secondstep.site_map import PAGES
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 _TEMPLATES = Path(__file__).parent / "templates"
+_SHOWN = {each.path for each in PAGES if each.method == "GET"}
+_KEPT = ("account", "then")  # what an address may say of a page
 _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 
 
@@ -35,11 +39,23 @@ def render(page: Page, browser: Browser) -> str:
             "csrf": browser.csrf,
             "language": browser.language,
             "languages": LANGUAGES,
+            "elsewhere": _in_other_languages(page, browser),
             "now": browser.context.now,
             "ui": f"{browser.prefix}/ui",
             **page.shows,
         }
     )
+
+
+def _in_other_languages(page: Page, browser: Browser) -> list[tuple[Language, str]]:
+    """Return each language with the address that shows the page in it, and keeps what the page stands for.
+
+    None for what is shown once, such as a ticket, and none for the answer to a form at an address that shows no page.
+    """
+    if not page.is_shown_again or browser.event["resource"] not in _SHOWN:
+        return []
+    kept = {name: page.shows[name] for name in _KEPT if page.shows.get(name)}
+    return [(each, f"?{urlencode({**kept, 'ui_locales': each.tag})}") for each in LANGUAGES]
 
 
 def _branding(account: str, browser: Browser) -> tuple[Policy, str]:

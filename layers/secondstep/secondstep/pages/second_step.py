@@ -1,5 +1,6 @@
 """The code page, the recovery page, and the recovery codes that are shown once."""
 
+from contextlib import suppress
 from typing import Any
 
 from secondstep.authenticators import recovery_codes, totp
@@ -14,8 +15,9 @@ from secondstep.errors import (
     ServiceError,
     TicketInvalid,
     TooManyAttempts,
+    Unavailable,
 )
-from secondstep.flows import addition, enrollment, recovery, verification
+from secondstep.flows import addition, enrollment, recovery, session, verification
 from secondstep.flows.step_up import StepUp
 from secondstep.pages import afterwards, cookies
 from secondstep.pages.answer import Answer, GoTo, Page
@@ -107,9 +109,21 @@ def submit_recovery(browser: Browser) -> Answer:
 
 def _welcome(browser: Browser, login: Login) -> Answer:
     """Let the browser in. Recovery codes that were just made are the answer to this very form, and never again."""
+    _leave_the_session_before(browser)
     if login.recovery_codes is None:
         return GoTo(destination(browser), entered(login))
     return codes_page(browser, login.recovery_codes, login.subscriber.account, cookies=entered(login))
+
+
+def _leave_the_session_before(browser: Browser) -> None:
+    """End the session that this browser had: its cookie is overwritten, so nobody could sign out of it any more.
+
+    The login holds all the same: what cannot be ended now ends by its idle time.
+    """
+    with suppress(Unavailable):
+        before = browser.principal_or_none()
+        if before is not None:
+            session.replace(before, store=browser.store, context=browser.context)
 
 
 def submit_saved(browser: Browser) -> Answer:
@@ -129,7 +143,12 @@ def _page(browser: Browser, refused: ServiceError | None = None, *, template: st
         held = waiting(browser, Purpose.VERIFY, Purpose.CONFIRM, Purpose.ADD)
     except ChallengeInvalid as gone:
         return start_again(browser, gone)
-    now = {"is_first": held.challenge.purpose is not Purpose.VERIFY, "ends_at": held.challenge.expires_at}
+    purpose = held.challenge.purpose
+    now = {
+        "is_first": purpose is not Purpose.VERIFY,
+        "is_addition": purpose is Purpose.ADD,
+        "ends_at": held.challenge.expires_at,
+    }
     return Page(
         template=template,
         shows=_shown(held.subscriber, refused) | now,
@@ -168,6 +187,8 @@ def submit_step_up(browser: Browser) -> Answer:
                 raise InvalidRequest("must be six digits", field="code")
             attempt.by_code(code, None, browser.services.seal_key)
     except (*_SAID_HERE, InvalidCredentials) as refused:
+        if browser.principal_or_none() is None:  # it was the wrong one that ends the session
+            raise InvalidToken from refused
         return _step_up_page(principal, then, refused)
     return GoTo(then)
 

@@ -54,7 +54,8 @@ def failure(browser: Browser, refused: ServiceError) -> Page:
 def _sent(made: Answer, browser: Browser) -> Sent:
     match made:
         case GoTo():
-            return Sent(303, "", {"Location": f"{browser.prefix}/ui/{made.page}"}, made.cookies)
+            location = f"{browser.prefix}/ui/{made.page}"
+            return Sent(303, "", {"Location": location}, (*_language(browser), *made.cookies))
         case Asset():
             caching = {"Cache-Control": f"public, max-age={made.cached_seconds}"} if made.cached_seconds else {}
             headers = {"Content-Type": made.media_type, **caching, **made.headers}
@@ -69,7 +70,13 @@ def _sent(made: Answer, browser: Browser) -> Sent:
             }
             known = (cookies.kept(cookies.BROWSER, browser.secret),) if _is_new(browser) else ()
             said = made.shows.get("error", {}).get("code") or made.code
-            return Sent(made.status, render(made, browser), headers, (*known, *made.cookies), said)
+            return Sent(made.status, render(made, browser), headers, (*known, *_language(browser), *made.cookies), said)
+
+
+def _language(browser: Browser) -> tuple[str, ...]:
+    """Return the cookie of a language that was asked for: it is spoken until another one is."""
+    asked = browser.asked_language
+    return (cookies.kept(cookies.LANGUAGE, asked.tag),) if asked else ()
 
 
 def _is_new(browser: Browser) -> bool:

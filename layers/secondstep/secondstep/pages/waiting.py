@@ -5,7 +5,7 @@ from typing import NamedTuple
 from secondstep import challenge as challenges
 from secondstep.errors import ChallengeInvalid, ServiceError
 from secondstep.pages import cookies
-from secondstep.pages.answer import Page
+from secondstep.pages.answer import Answer, GoTo, Page
 from secondstep.pages.browser import Browser
 from secondstep.pages.failing import told
 from secondstep.subscriber import Challenge, Purpose, Subscriber
@@ -33,8 +33,15 @@ def waiting(browser: Browser, *purposes: Purpose) -> Waiting:
     return Waiting(subscriber, held)
 
 
-def start_again(browser: Browser, gone: ServiceError) -> Page:
-    """Say that the way there must be gone again, and drop what was held of it."""
-    account, _ = browser.claimant
-    dropped = (cookies.dropped(cookies.CHALLENGE),)
-    return Page(template="expired", shows={"error": told(gone)}, account=account, status=gone.status, cookies=dropped)
+def start_again(browser: Browser, gone: ServiceError) -> Answer:
+    """Say that the way there must be gone again, and drop what was held of it.
+
+    Whoever is signed in has gone it, in this window or in another one: Back and Reload lead to the account, and a form
+    that comes too late is told so.
+    """
+    principal, dropped = browser.principal_or_none(), (cookies.dropped(cookies.CHALLENGE),)
+    if principal is not None and browser.event["httpMethod"] == "GET":
+        return GoTo("account", dropped)
+    account = principal.subscriber.account if principal else browser.claimant[0]
+    shows = {"error": told(gone), "is_signed_in": principal is not None}
+    return Page(template="expired", shows=shows, account=account, status=gone.status, cookies=dropped)
