@@ -375,3 +375,12 @@ def test_a_redirect_is_a_plain_address(service: Service, admin_token: str, addre
 def test_an_applications_own_address_is_taken(service: Service, admin_token: str, address: str) -> None:
     application = {"client_id": "app", "name": "App", "redirect_uris": [address]}
     assert put(service, admin_token, {"applications": [application]}, "*").status == 200
+
+
+def test_no_application_is_registered_by_the_services_own_name(service: Service, admin_token: str) -> None:
+    """It would be stored, shown, and then refused at every sign-in: that name is the one of account tokens."""
+    application = {"client_id": "secondstep", "name": "App", "redirect_uris": ["https://a.example/cb"]}
+    refused = put(service, admin_token, {"applications": [application]}, "*")
+    assert (refused.status, refused.code) == (400, "invalid_request")
+    assert [each["field"] for each in refused.body["errors"]] == ["applications"]
+    assert service.get(POLICY, token=admin_token).body["policy"]["applications"] == []

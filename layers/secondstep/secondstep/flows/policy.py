@@ -11,6 +11,7 @@ from secondstep.acting import PRIVILEGE_MAX_AGE_SECONDS, Acting
 from secondstep.audit import EventName, Outcome, account_event
 from secondstep.context import RequestContext
 from secondstep.errors import InvalidRequest, InvalidToken, PreconditionFailed, PreconditionRequired
+from secondstep.session import OWN_CLIENT
 from secondstep.shapes import PictureAnswer, PolicyAnswer, PolicyRequest, given, given_fields
 from secondstep.store import Store
 from secondstep.store.accounts import NoPicture, PolicyChanged, StoredPolicy
@@ -40,12 +41,13 @@ def replace(
     """Replace the whole policy; a missing field returns to its default. One transaction with the old and new values.
 
     Raises StepUpRequired, PreconditionRequired, PreconditionFailed (somebody else changed it), InvalidToken, and
-    InvalidRequest where two applications bear one `client_id`: the redirects of both would count for either.
+    InvalidRequest where two applications bear one `client_id` (the redirects of both would count for either), or one
+    bears the service's own, whose sessions get account tokens.
     """
     actor.require_recent(PRIVILEGE_MAX_AGE_SECONDS, context.now)
     if if_match is None:
         raise PreconditionRequired
-    _refuse_repeated_ids(given(wanted.applications) or ())
+    _refuse_unfit_ids(given(wanted.applications) or ())
     stored = store.accounts.stored_policy(actor.account)
     if not _matches(if_match, stored.version):
         raise PreconditionFailed
@@ -67,8 +69,11 @@ def replace(
     return _described(actor.account, after), etag(after.version)
 
 
-def _refuse_repeated_ids(applications: Sequence[Application]) -> None:
-    if len({each.client_id for each in applications}) != len(applications):
+def _refuse_unfit_ids(applications: Sequence[Application]) -> None:
+    ids = {each.client_id for each in applications}
+    if OWN_CLIENT in ids:
+        raise InvalidRequest(f"cannot name {OWN_CLIENT}, which is this service itself", field="applications")
+    if len(ids) != len(applications):
         raise InvalidRequest("names a client_id twice", field="applications")
 
 
