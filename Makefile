@@ -8,7 +8,7 @@ OFFLINE := AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=none AWS_SECRET_ACCESS
 TOOLS := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup local test check e2e fuzz mutations bench moving screenshots translations sbom build deploy lock clean
+.PHONY: help setup local test check e2e fuzz model mutations bench moving screenshots translations sbom build deploy lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -41,6 +41,9 @@ e2e: setup ## the README's walks typed into a shell, and the pages in Chromium, 
 
 fuzz: setup ## call what the served OpenAPI document describes, 400 times a route and caller (FUZZ_EXAMPLES; half an hour)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-400} $(BIN)/python -m pytest -m e2e -n auto tests/fuzz
+
+model: setup ## hold the service against the small model of tests/model for other sequences (MODEL_EXAMPLES=400)
+	MODEL_EXAMPLES=$${MODEL_EXAMPLES:-400} $(BIN)/python -m pytest -n auto tests/model
 
 bench: setup build ## calls, CPU, cold start, throughput, size and bill, held to the goals (BENCH="--clients lean"; Java, npm; 15 minutes)
 	@scripts/dynamodb-local
