@@ -6,12 +6,11 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 from local.server import HOST, PortBusy, PortRefused, Server, bound
 
@@ -121,8 +120,8 @@ def _service(asked: Options) -> Iterator["LocalService"]:
 
     try:
         post = _show_mail if asked.mail else None
-        service = LocalService(public_url=asked.url, environment=_logging_environment(asked), post=post)
-        with service, _metrics(asked):
+        service = LocalService(public_url=asked.url, post=post)
+        with service, _quiet(asked):
             service.seed()
             yield service
     except TemplateError as error:
@@ -144,17 +143,16 @@ def _certificate(asked: Options) -> Iterator[tuple[Path, Path] | None]:
         yield write_certificate(Path(folder))
 
 
-def _logging_environment(asked: Options) -> dict[str, str]:
-    return {"POWERTOOLS_LOG_LEVEL": "INFO" if asked.log else "WARNING"}
-
-
 @contextmanager
-def _metrics(asked: Options) -> Iterator[None]:
-    """Keep the metrics off the screen unless LOG=1: on Lambda, too, they are lines on standard output."""
-    from aws_lambda_powertools.metrics import base
+def _quiet(asked: Options) -> Iterator[None]:
+    """Keep what a function tells of each request off the screen unless LOG=1; a defect is always told."""
+    from secondstep.telemetry import Level, telemetry
 
-    with nullcontext() if asked.log else patch.object(base, "print", lambda *_, **__: None, create=True):
+    before, telemetry.least = telemetry.least, Level.INFO if asked.log else Level.WARNING
+    try:
         yield
+    finally:
+        telemetry.least = before
 
 
 def _told(asked: Options, service: "LocalService", certificate: tuple[Path, Path] | None) -> str:

@@ -40,8 +40,7 @@ def template() -> Template:
 @pytest.fixture(scope="session")
 def cloud(template: Template) -> Iterator[Cloud]:
     """Start the local cloud."""
-    quiet = {"POWERTOOLS_LOG_LEVEL": "INFO", "POWERTOOLS_METRICS_NAMESPACE": "secondstep"}
-    with Cloud(template, environment=quiet) as started:
+    with Cloud(template) as started:
         yield started
 
 

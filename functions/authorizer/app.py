@@ -8,7 +8,7 @@ can say them to programs only, so before a page the function behind it refuses, 
 
 from typing import Any
 
-from secondstep import bearer
+from secondstep import bearer, tokens  # noqa: F401 - each request verifies one: loaded in INIT
 from secondstep.acting import ActingAdmin
 from secondstep.errors import Forbidden, InvalidRequest, InvalidToken, NotFound
 from secondstep.http import Call, log_defect, request_context

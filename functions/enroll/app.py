@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from secondstep.pages.answer import Answer
     from secondstep.pages.browser import Browser
 
-handler = App()
+handler = App("authenticators.qr")
 
 
 @handler.route(contract.ENROLL, shapes.EnrollRequest)

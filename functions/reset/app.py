@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from secondstep.pages.answer import Answer
     from secondstep.pages.browser import Browser
 
-handler = App()
+handler = App("tokens")
 
 
 @handler.route(contract.RESET, shapes.ReasonRequest)

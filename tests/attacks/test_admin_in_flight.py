@@ -10,9 +10,8 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 
-from secondstep import contract
+from secondstep import contract, http
 from secondstep.aws import Answer, AwsUnavailable
 from secondstep.contract import Route
 from secondstep.store.codec import decode_item
@@ -251,12 +250,12 @@ def test_requests_at_the_same_time_are_answered_each_to_its_own(
     """A48: both have arrived before either is routed; neither may be answered as the other."""
     service.account("other", display_name="Other Inc")
     foreign = service.session(service.bound_admin("chief", account="other"))["account_token"]
-    arrived, route = Barrier(2), APIGatewayRestResolver._resolve
+    arrived, answer = Barrier(2), http._guarded
 
-    def resolve(resolver: APIGatewayRestResolver) -> Any:
+    def guarded(route: Callable[[http.Event], http.Reply], event: http.Event) -> http.Reply:
         arrived.wait()
-        return route(resolver)
+        return answer(route, event)
 
-    monkeypatch.setattr(APIGatewayRestResolver, "_resolve", resolve)
+    monkeypatch.setattr(http, "_guarded", guarded)
     replies = race(*(partial(service.get, "/admin/policy", token=token) for token in (admin_token, foreign)))
     assert [reply.body["policy"]["display_name"] for reply in replies] == ["Acme Support", "Other Inc"]

@@ -12,6 +12,7 @@ from secondstep.subscriber import Authenticator, Subscriber
 from tests.attacks.raw import assert_is_problem
 from tests.attacks.successes import confirmation, step_up
 from tests.service import Person, Reply, Service, secret_of
+from tests.told import told
 
 
 def _only(subscriber: Subscriber) -> Authenticator:
@@ -113,14 +114,15 @@ def test_a_moved_ciphertext_neither_steps_up(service: Service) -> None:
 
 
 def test_a_moved_ciphertext_is_logged_with_aws_reason_and_no_secret(
-    service: Service, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine, yours = service.bound_person("mine"), service.bound_person("yours")
     _reseal(service, yours, _only(service.record(mine)).sealed_secret)
     service.verify(service.challenge(yours), service.code(mine))
-    [defect] = [record for record in caplog.records if record.message == "defect"]
-    assert vars(defect)["refusal"] == "InvalidCiphertextException"
-    assert mine.secret.base32 not in repr(vars(defect))
+    printed = capsys.readouterr().out
+    [defect] = told(printed, "defect")
+    assert defect["refusal"] == "InvalidCiphertextException"
+    assert mine.secret.base32 not in printed
 
 
 def test_a_signing_key_sealed_for_another_kid_signs_nothing(service: Service, enrolled: Person) -> None:

@@ -13,11 +13,13 @@ from secondstep.authenticators.totp import Secret
 from secondstep.contract import Route
 from secondstep.session import SigningKey
 from secondstep.subscriber import Identity
+from secondstep.telemetry import Level, telemetry
 from tests.attacks import raw
 from tests.attacks.raw import assert_has_fixed_headers
 from tests.attacks.successes import JSON_WRITES, NEW_PASSWORD, READS, SUCCESSES, named
 from tests.service import PASSWORD, Person, Service, secret_of
 from tests.spilled import ANSWERED, SENT, Secrets
+from tests.told import told
 
 logger = logging.getLogger("careless")
 
@@ -199,7 +201,7 @@ def test_a_login_name_that_was_typed_is_in_no_log(
 
 
 def test_a_defect_is_logged_by_its_kind_and_place_not_by_its_message(
-    service: Service, enrolled: Person, caplog: pytest.LogCaptureFixture
+    service: Service, enrolled: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object) -> Any:
         raise ValueError(f"cannot handle {TYPED}")
@@ -208,10 +210,10 @@ def test_a_defect_is_logged_by_its_kind_and_place_not_by_its_message(
     reply = service.log_in(enrolled)
     service.recorder.fault = None
     assert (reply.status, reply.code) == (500, "internal_error")
-    [record] = [each for each in caplog.records if each.message == "defect"]
-    assert vars(record)["kind"] == "ValueError"
-    assert TYPED not in json.dumps(reply.body)
-    assert TYPED not in repr(vars(record)) + caplog.text
+    printed = capsys.readouterr().out
+    [line] = told(printed, "defect")
+    assert line["kind"] == "ValueError"
+    assert TYPED not in json.dumps(reply.body) + printed
 
 
 @pytest.mark.parametrize(
@@ -254,10 +256,12 @@ def test_the_search_finds_what_a_careless_line_would_print(service: Service, sec
 def test_the_search_reads_the_services_own_log_lines_and_metrics(
     service: Service, enrolled: Person, secrets_seen: Secrets, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    service.log_in(enrolled)
-    [line] = [each for each in secrets_seen.logged.lines if each.startswith("answered")]
-    assert "POST /login" in line
-    assert "CloudWatchMetrics" in capfd.readouterr().out
+    code = service.code(enrolled)
+    service.verify(service.challenge(enrolled), code)
+    telemetry.say(Level.INFO, "careless", code=code)
+    printed = capfd.readouterr().out
+    assert "CloudWatchMetrics" in printed
+    assert secrets_seen.found_in(printed)
 
 
 def test_a_test_that_logs_a_secret_in_a_field_is_told_so(

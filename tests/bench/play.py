@@ -57,6 +57,4 @@ def environment(client: str) -> dict[str, str]:
         "AWS_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
-        "POWERTOOLS_SERVICE_NAME": "secondstep",
-        "POWERTOOLS_METRICS_NAMESPACE": "secondstep",
     }

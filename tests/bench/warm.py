@@ -33,7 +33,6 @@ def begin(file: Path, port: int) -> tuple[dict[str, Any], list[tuple[Handle, Any
     scenario = json.loads(file.read_text())
     os.environ.update(scenario["environment"])
     os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
-    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"
     handlers = [(_imported(name), event) for name, event in scenario["invocations"]]
     from secondstep import wiring
     from secondstep.settings import Settings

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from secondstep.settings import Settings
 from secondstep.shapes import Nothing, PictureRequest, Request
 from secondstep.subscriber import canonical_login_name
 from secondstep.wiring import Services
+from tests.told import told
 from tests.unit import refusals
 from tests.unit.aws import FakeKms, FakeTable, Silent
 from tests.unit.records import ISSUER, NOW
@@ -66,7 +68,6 @@ def services_with(**settings: Any) -> Services:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "secondstep")
     made = services_with()
     wiring.install(made)
     yield made
@@ -699,14 +700,14 @@ def test_a_defect_within_a_refusal_says_nothing_either(
     assert TYPED not in everything_printed(capfd, caplog)
 
 
-def test_what_aws_refuses_is_logged_by_its_code(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_aws_refuses_is_logged_by_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     answer = answered(raising(AwsRefused("AccessDeniedException")))
     assert answer.status == 500
-    [record] = [each for each in caplog.records if each.message == "defect"]
-    assert vars(record)["refusal"] == "AccessDeniedException"
+    [line] = told(capsys.readouterr().out, "defect")
+    assert (line["level"], line["refusal"]) == ("ERROR", "AccessDeniedException")
 
 
-def test_an_answer_that_cannot_be_encoded_is_a_defect(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_that_cannot_be_encoded_is_a_defect() -> None:
     assert answered(lambda _: object()).status == 500
     assert answered(lambda _: {"text": "\ud800"}).status == 500
 
@@ -722,9 +723,32 @@ def test_a_request_is_logged_by_route_status_and_code_alone(
     )
     assert answered(raising(errors.Conflict("taken")), sent).status == 409
     printed = everything_printed(capfd, caplog)
-    assert "POST /probe/{login_name}" in printed
-    assert "conflict" in printed
+    [line] = told(printed, "answered")
+    assert (line["method"], line["route"], line["status"], line["code"]) == (
+        "POST",
+        "/probe/{login_name}",
+        409,
+        "conflict",
+    )
     assert TYPED not in printed
+
+
+def test_the_line_of_a_request_counts_it_in_the_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(raising(errors.Conflict("taken")))
+    [line] = told(capsys.readouterr().out, "answered")
+    [counted] = line["_aws"]["CloudWatchMetrics"]
+    assert counted == {
+        "Namespace": "secondstep",
+        "Dimensions": [["service"], ["service", "route"]],
+        "Metrics": [{"Name": "conflict", "Unit": "Count"}],
+    }
+    assert (line["conflict"], line["service"]) == ([1], "secondstep")
+    assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+
+
+def test_the_line_of_a_request_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    answered(lambda _: {})
+    assert len(capsys.readouterr().out) <= 400
 
 
 @pytest.mark.parametrize("many", [{"other": ["x"]}, {"limit": ["1", "2"]}, {"limit": ["x"]}])

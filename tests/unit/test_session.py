@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from secondstep import session
+from secondstep import tokens as verifying
 from secondstep.errors import InvalidToken
 from secondstep.session import Accepts, Claims, SigningKey
 from secondstep.subscriber import Status
@@ -64,14 +65,14 @@ def signed(key: SigningKey, claims: object, header: Payload | None = None) -> st
 def opened(token: str, key: SigningKey, *, accepts: Accepts = ACCOUNT, now: int = NOW) -> Claims | None:
     """Do what `bearer.verify` does: look at the header, then verify; None where it is refused."""
     try:
-        session.key_id(token)
-        return session.verify_token(token, key.private.public_key(), expected_issuer=ISSUER, accepts=accepts, now=now)
+        verifying.key_id(token)
+        return verifying.verify_token(token, key.private.public_key(), expected_issuer=ISSUER, accepts=accepts, now=now)
     except InvalidToken:
         return None
 
 
 def test_an_account_token_says_who_it_is_for(key: SigningKey, tokens: session.SignedTokens) -> None:
-    assert session.key_id(tokens.account_token) == "kid-1"
+    assert verifying.key_id(tokens.account_token) == "kid-1"
     found = opened(tokens.account_token, key)
     assert found == Claims(
         sub="sub-of-kim",
@@ -200,9 +201,9 @@ def test_a_right_signature_by_another_algorithm_is_refused_at_each_of_the_two_do
     """The header is looked at before the key is chosen, and the algorithm is fixed once more where it verifies."""
     token = jwt.encode(claims, key.private, algorithm=algorithm, headers={"typ": "at+jwt", "kid": key.kid})
     with pytest.raises(InvalidToken):
-        session.key_id(token)
+        verifying.key_id(token)
     with pytest.raises(InvalidToken):
-        session.verify_token(token, key.private.public_key(), expected_issuer=ISSUER, accepts=EITHER, now=NOW)
+        verifying.verify_token(token, key.private.public_key(), expected_issuer=ISSUER, accepts=EITHER, now=NOW)
 
 
 @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])

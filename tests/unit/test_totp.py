@@ -10,7 +10,7 @@ import resvg_py
 import zxingcpp
 from PIL import Image
 
-from secondstep.authenticators import totp
+from secondstep.authenticators import qr, totp
 from secondstep.authenticators.totp import Secret
 
 RFC_SECRET = Secret(b"12345678901234567890")
@@ -230,13 +230,13 @@ def test_an_app_makes_the_code_of_the_uri_and_we_accept_it() -> None:
 )
 def test_the_qr_code_reads_as_the_uri(issuer: str, name: str) -> None:
     uri = totp.otpauth_uri(RFC_SECRET, issuer=issuer, name=name)
-    png = resvg_py.svg_to_bytes(svg_string=totp.qr_svg(uri), width=800)
+    png = resvg_py.svg_to_bytes(svg_string=qr.qr_svg(uri), width=800)
     [found] = zxingcpp.read_barcodes(Image.open(BytesIO(bytes(png))))
     assert found.text == uri
 
 
 def test_the_qr_code_is_plain_inline_svg_that_loads_and_runs_nothing() -> None:
-    svg = totp.qr_svg(totp.otpauth_uri(RFC_SECRET, issuer="<script>", name='"><img src=x>'))
+    svg = qr.qr_svg(totp.otpauth_uri(RFC_SECRET, issuer="<script>", name='"><img src=x>'))
     assert svg.startswith("<svg")
     assert not any(word in svg for word in ("script", "href", "http://", "https://", "<img", "onload", "<style"))
 
@@ -249,5 +249,5 @@ def test_a_label_is_the_issuer_and_the_name() -> None:
 def test_the_longest_issuer_and_name_of_any_script_fit_a_qr_code(letter: str) -> None:
     """A login name has 128 code points, an issuer and an entry's own name 64 each."""
     uri = totp.otpauth_uri(totp.new_secret(), issuer=letter * 64, name=f"{letter * 128} ({letter * 64})")
-    assert totp.qr_svg(uri).startswith("<svg")
+    assert qr.qr_svg(uri).startswith("<svg")
     assert pyotp.parse_uri(uri).issuer == letter * len(pyotp.parse_uri(uri).issuer or "")

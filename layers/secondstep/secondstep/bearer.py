@@ -20,9 +20,7 @@ from secondstep.session import (
     Claims,
     Session,
     Standing,
-    key_id,
     parse_refresh_token,
-    verify_token,
 )
 from secondstep.store import Store
 from secondstep.subscriber import Identity, Role, Subscriber
@@ -49,6 +47,8 @@ class Principal(NamedTuple):
 
 def verify(token: str, accepts: Accepts, keyring: Keyring, context: RequestContext) -> Claims:
     """Return a token's claims: RS256 by a key of ours, our issuer, the right audience, in its time."""
+    from secondstep.tokens import key_id, verify_token
+
     key = keyring.public_key(key_id(token), context.now)
     return verify_token(token, key, expected_issuer=context.issuer, accepts=accepts, now=context.now)
 

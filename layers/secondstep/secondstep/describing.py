@@ -38,12 +38,14 @@ def entry(
     """Return what an authenticator app is shown, once; a further entry bears its own name, to be told apart."""
     issuer = policy.issuer_for(subscriber.account)
     name = f"{subscriber.login_name} ({named})" if named else subscriber.login_name
+    from secondstep.authenticators import qr
+
     uri = totp.otpauth_uri(secret, issuer=issuer, name=name)
     return EnrollAnswer(
         challenge=token,
         secret=secret.base32,
         otpauth_uri=uri,
-        qr_svg=totp.qr_svg(uri),
+        qr_svg=qr.qr_svg(uri),
         issuer=issuer,
         label=totp.label_for(issuer=issuer, name=name),
         digits=totp.DIGITS,

@@ -7,14 +7,11 @@ The gateway has matched the route; it is taken from the event's `resource`, neve
 import sys
 import traceback
 from collections.abc import Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
-from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.metrics import MetricUnit
 
 from secondstep.acting import ActingAdmin
 from secondstep.aws import AwsRefused
@@ -37,6 +34,7 @@ from secondstep.session import Accepts
 from secondstep.settings import Settings
 from secondstep.shapes import Request
 from secondstep.site_map import PageRoute
+from secondstep.telemetry import Level, telemetry
 from secondstep.wiring import Services, services
 
 if TYPE_CHECKING:
@@ -51,10 +49,19 @@ SECURITY_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "Referrer-Policy": "no-referrer",
 }
-_CODE = "X-Code"  # from an answer to the log and the metric; it is taken off before the answer leaves
 _CORS_EXPOSED = "ETag, Retry-After, WWW-Authenticate, x-amzn-Remapped-WWW-Authenticate"
 
-logger = Logger(utc=True)
+
+class Reply(NamedTuple):
+    """A complete answer, and the code that it is logged and counted by."""
+
+    status: int
+    body: str
+    headers: dict[str, str | list[str]]
+    code: str = "ok"
+
+
+type Event = dict[str, Any]
 
 
 class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +70,7 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
     body: Body
     context: RequestContext
     services: Services
-    event: dict[str, Any]
+    event: Event
 
     def bearer_token(self) -> str:
         """Return the bearer token (RFC 6750 section 2.1); InvalidToken where there is not exactly one."""
@@ -105,29 +112,16 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         return from_authorizer_context(handed, claims)
 
 
-_arrived: ContextVar[Any] = ContextVar("arrived")
-
-
-class _Resolver(APIGatewayRestResolver):
-    """Powertools' resolver keeps the event in a class attribute; here each request sees its own, also in threads."""
-
-    def _to_proxy_event(self, event: dict[str, Any]) -> Any:
-        proxied = super()._to_proxy_event(event)
-        _arrived.set(proxied)
-        return proxied
-
-    @property
-    def current_event(self) -> Any:  # type: ignore[override]
-        """Return the event of this very request."""
-        return _arrived.get()
-
-
 class App:
-    """The handler of a function: its routes, and what every answer has in common."""
+    """The handler of a function: its routes, and what every answer has in common.
 
-    def __init__(self) -> None:
-        self._resolver = _Resolver()
-        self._resolver.not_found(self._unknown_route)
+    `needs` names modules that its requests take and other functions do without; they are loaded now, in INIT.
+    """
+
+    def __init__(self, *needs: str) -> None:
+        for each in needs:
+            import_module(f"secondstep.{each}")
+        self._routes: dict[tuple[str, str], Callable[[Event], Reply]] = {}
         self._pages: set[str] = set()
 
     def route[Body: Request](
@@ -136,11 +130,7 @@ class App:
         """Register the function of a route of the contract; it returns the contract's answer, or None for 204."""
 
         def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
-            def answer() -> Response[str]:
-                event = self._resolver.current_event.raw_event
-                return _guarded(lambda: _success(route, function(_call(event, route, takes))), event)
-
-            self._resolver.route(route.path, method=route.method)(answer)
+            self._add(route, lambda event: _success(route, function(_call(event, route, takes))))
             return function
 
         return register
@@ -151,11 +141,7 @@ class App:
         """Register the function of a route of OAuth: a form in, JSON out, refusals as RFC 6749 section 5.2 has them."""
 
         def register(function: Callable[[Call[Body]], object]) -> Callable[[Call[Body]], object]:
-            def answer() -> Response[str]:
-                event = self._resolver.current_event.raw_event
-                return _guarded(lambda: _granted(lambda: function(_form_call(event, route, takes)), route), event)
-
-            self._resolver.route(route.path, method=route.method)(answer)
+            self._add(route, lambda event: _granted(lambda: function(_form_call(event, route, takes)), route))
             return function
 
         return register
@@ -164,36 +150,38 @@ class App:
         """Register the handler of a page. What makes HTML is imported when the first page is asked for."""
 
         def register(handler: Callable[["Browser"], "Answer"]) -> Callable[["Browser"], "Answer"]:
-            def answer() -> Response[str]:
-                event = self._resolver.current_event.raw_event
-                return _guarded(lambda: _page(event, handler), event)
-
             self._pages.add(route.path)
-            self._resolver.route(route.path, method=route.method)(answer)
+            self._add(route, lambda event: _page(event, handler))
             return handler
 
         return register
 
     def preflight(self, path: str) -> None:
         """Answer the CORS preflight of a path."""
-        self._resolver.route(path, method="OPTIONS")(lambda: _respond(204, None, {}))
+        self._routes["OPTIONS", path] = lambda _: _respond(204, None, {})
 
-    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def _add(self, route: Route | PageRoute, answer: Callable[[Event], Reply]) -> None:
+        self._routes[route.method, route.path] = answer
+
+    def __call__(self, event: Event, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Lambda calls with both
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
-        answer = self._resolver.resolve({**event, "path": event["resource"]}, context)
+        answer = self._routes.get((event["httpMethod"], event["resource"]), _unknown_route)
+        reply = _guarded(answer, event)
+        headers = {name: value if isinstance(value, list) else [value] for name, value in reply.headers.items()}
         if event["resource"] not in self._pages:  # a page is for who sits in front of it, never for another site
-            self._add_cors(answer, event)
-        _report(event, answer, answer["multiValueHeaders"].pop(_CODE, ["ok"])[0])
-        return answer
-
-    def _unknown_route(self, _: Exception) -> Response[str]:
-        return _problem(NotFound(), self._resolver.current_event.raw_event)
+            self._add_cors(headers, event)
+        _report(event, reply)
+        return {
+            "statusCode": reply.status,
+            "body": reply.body,
+            "isBase64Encoded": False,
+            "multiValueHeaders": headers,
+        }
 
     @staticmethod
-    def _add_cors(answer: dict[str, Any], event: dict[str, Any]) -> None:
+    def _add_cors(headers: dict[str, list[str]], event: Event) -> None:
         """Echo a listed origin, never with credentials; another one gets nothing."""
         origins = header_values(event, "origin")
-        headers = answer["multiValueHeaders"]
         allowed = len(origins) == 1 and services_settings().allows_origin(origins[0])
         headers["Vary"] = ["Origin"]
         if not allowed:
@@ -206,7 +194,7 @@ class App:
             headers["Access-Control-Max-Age"] = ["600"]
 
 
-def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body]) -> Call[Body]:
+def _call[Body: Request](event: Event, route: Route, takes: type[Body]) -> Call[Body]:
     environment = services()
     parse_query(event, route.query)
     return Call(
@@ -217,28 +205,32 @@ def _call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body])
     )
 
 
-def _form_call[Body: Request](event: dict[str, Any], route: Route, takes: type[Body]) -> Call[Body]:
+def _form_call[Body: Request](event: Event, route: Route, takes: type[Body]) -> Call[Body]:
     environment = services()
     parse_query(event, route.query)
     context = request_context(event, environment)
     return Call(body=parse_form(event, takes), context=context, services=environment, event=event)
 
 
-def _page(event: dict[str, Any], handler: Callable[["Browser"], "Answer"]) -> Response[str]:
+def _page(event: Event, handler: Callable[["Browser"], "Answer"]) -> Reply:
     from secondstep.pages import site
 
     environment = services()
     sent = site.answer(event, environment, request_context(event, environment), handler)
-    headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, **sent.headers, _CODE: sent.code}
+    headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, **sent.headers}
     if sent.cookies:
         headers["Set-Cookie"] = list(sent.cookies)
-    return Response(status_code=sent.status, body=sent.body, headers=headers)
+    return Reply(sent.status, sent.body, headers, sent.code)
 
 
-def _guarded(answer: Callable[[], Response[str]], event: dict[str, Any]) -> Response[str]:
-    """Turn what was raised into a problem, before Powertools sees it: it would log the message and the trace."""
+def _unknown_route(event: Event) -> Reply:
+    return _problem(NotFound(), event)
+
+
+def _guarded(answer: Callable[[Event], Reply], event: Event) -> Reply:
+    """Turn what was raised into a problem, before Lambda sees it: it would log the message and the trace."""
     try:
-        return answer()
+        return answer(event)
     except ServiceError as refused:
         return _problem(refused, event)
     except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
@@ -246,7 +238,7 @@ def _guarded(answer: Callable[[], Response[str]], event: dict[str, Any]) -> Resp
         return _problem(InternalError(), event)
 
 
-def _granted(answer: Callable[[], object], route: Route) -> Response[str]:
+def _granted(answer: Callable[[], object], route: Route) -> Reply:
     """Answer what is granted, or the refusal in OAuth's words; what decides nothing (500, 503) stays a problem."""
     try:
         return _success(route, answer())
@@ -258,10 +250,10 @@ def _granted(answer: Callable[[], object], route: Route) -> Response[str]:
         return _oauth_error(TokenRefused("invalid_request", "The request is no form that this takes."), refused.status)
 
 
-def _oauth_error(refused: TokenRefused, status: int = 0) -> Response[str]:
+def _oauth_error(refused: TokenRefused, status: int = 0) -> Reply:
     document = {"error": refused.error, "error_description": refused.description}
-    headers = {_CODE: refused.error} | ({"WWW-Authenticate": "Basic"} if refused.status == _UNAUTHORIZED else {})
-    return _respond(status or refused.status, msgspec.json.encode(document).decode(), headers)
+    headers = {"WWW-Authenticate": "Basic"} if refused.status == _UNAUTHORIZED else {}
+    return _respond(status or refused.status, msgspec.json.encode(document).decode(), headers, refused.error)
 
 
 def services_settings() -> Settings:
@@ -269,7 +261,7 @@ def services_settings() -> Settings:
     return services().settings
 
 
-def request_context(event: dict[str, Any], environment: Services) -> RequestContext:
+def request_context(event: Event, environment: Services) -> RequestContext:
     """Return what the gateway and the clock say; client headers (X-Forwarded-For) are never asked."""
     said = event.get("requestContext") or {}
     source = (said.get("identity") or {}).get("sourceIp") or "unknown"
@@ -299,7 +291,7 @@ class Tagged(msgspec.Struct, frozen=True):
     etag: str
 
 
-def _success(route: Route, answer: object) -> Response[str]:
+def _success(route: Route, answer: object) -> Reply:
     tag = {"ETag": answer.etag} if isinstance(answer, Tagged) else {}
     if isinstance(answer, Tagged):
         answer = answer.answer
@@ -308,12 +300,12 @@ def _success(route: Route, answer: object) -> Response[str]:
     return _respond(route.status, body, {**cached, **tag})
 
 
-def _respond(status: int, body: str | None, headers: dict[str, str]) -> Response[str]:
+def _respond(status: int, body: str | None, headers: dict[str, str], code: str = "ok") -> Reply:
     content = {} if body is None else {"Content-Type": "application/json"}
-    return Response(status_code=status, body=body or "", headers={**SECURITY_HEADERS, **content, **headers})
+    return Reply(status, body or "", {**SECURITY_HEADERS, **content, **headers}, code)
 
 
-def _problem(refused: ServiceError, event: dict[str, Any]) -> Response[str]:
+def _problem(refused: ServiceError, event: Event) -> Reply:
     """Return the answer to a refusal (RFC 9457)."""
     members = refused.members()
     document = {
@@ -325,12 +317,12 @@ def _problem(refused: ServiceError, event: dict[str, Any]) -> Response[str]:
         "request_id": (event.get("requestContext") or {}).get("requestId") or "unknown",
         **members,
     }
-    headers = {"Content-Type": "application/problem+json", _CODE: refused.code}
+    headers = {"Content-Type": "application/problem+json"}
     if "retry_after" in members:
         headers["Retry-After"] = str(members["retry_after"])
     if refused.status == _UNAUTHORIZED:
         headers["WWW-Authenticate"] = _challenge_header(refused)
-    return _respond(refused.status, msgspec.json.encode(document).decode(), headers)
+    return _respond(refused.status, msgspec.json.encode(document).decode(), headers, refused.code)
 
 
 def _challenge_header(refused: ServiceError) -> str:
@@ -345,13 +337,19 @@ def log_defect() -> None:
     kind, raised, trace = sys.exc_info()
     places = [f"{each.filename.rpartition('/')[2]}:{each.lineno} {each.name}" for each in traceback.extract_tb(trace)]
     refusal = str(raised) if isinstance(raised, AwsRefused) else None  # AWS's error code: which right is missing
-    logger.error("defect", kind=kind.__name__ if kind else "?", refusal=refusal, places=places[-6:])
+    name = kind.__name__ if kind else "?"
+    telemetry.say(Level.ERROR, "defect", kind=name, refusal=refusal, places=places[-6:])
 
 
-def _report(event: dict[str, Any], answer: dict[str, Any], code: str) -> None:
-    """Log one line and count one metric for each request: route, status, code; never a name, path, body or token."""
-    status = answer["statusCode"]
+def _report(event: Event, reply: Reply) -> None:
+    """Log and count each request in one line: route, status, code; never a name, path, body or token."""
     request_id = (event.get("requestContext") or {}).get("requestId")
-    logger.info("answered", route=f"{event['httpMethod']} {event['resource']}", status=status, code=code, id=request_id)
-    with single_metric(name=code, unit=MetricUnit.Count, value=1) as counted:
-        counted.add_dimension("route", event["resource"])
+    telemetry.count(
+        "answered",
+        [(reply.code, 1)],
+        route=event["resource"],
+        method=event["httpMethod"],
+        status=reply.status,
+        code=reply.code,
+        id=request_id,
+    )

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
-import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from secondstep.errors import InvalidToken
 from secondstep.subscriber import Subscriber, new_id
@@ -23,12 +24,10 @@ from secondstep.subscriber import Subscriber, new_id
 ACCESS_TOKEN_SECONDS = 15 * 60
 REPEAT_SECONDS = 10  # a lost reply or a second tab gets the same successor again
 OWN_CLIENT = "secondstep"
-_ALGORITHM = "RS256"
-_TYPE = "at+jwt"
+ALGORITHM = "RS256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105
 _SID = re.compile(r"[A-Za-z0-9_-]{16}")
 _REFRESH = re.compile(r"([0-9a-f]{32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{43})")
-_TEXT_CLAIMS = ("iss", "sub", "aud", "account", "sid", "jti", "login_name", "acr")
-_TIME_CLAIMS = ("exp", "nbf", "iat", "auth_time")
 
 PASSWORD_ONLY = ("pwd",)
 PASSWORD_AND_CODE = ("pwd", "otp", "mfa")
@@ -213,7 +212,7 @@ def hash_refresh_secret(secret: str) -> bytes:
 def successor(seed: bytes, secret: str) -> str:
     """Return the secret that follows another: the same one for a repeat, unknown to who lacks the seed."""
     digest = hmac.digest(seed, secret.encode(), "sha256")
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return _base64url(digest).decode()
 
 
 def was_issued_before(session: Session, presented_secret: str) -> bool:
@@ -286,78 +285,15 @@ def _proven_by(factors: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _sign(key: SigningKey, claims: Mapping[str, Any], audience: str) -> str:
-    named = {**claims, "aud": audience, "jti": new_id()}
-    return jwt.encode(named, key.private, algorithm=_ALGORITHM, headers={"typ": _TYPE, "kid": key.kid})
+    """Return a JWS in its compact form, RS256 (RFC 7515 section 3.1, RFC 7518 section 3.3).
 
-
-def key_id(token: str) -> str:
-    """Return the id of the key that a token says it was signed with; InvalidToken where it is not ours."""
-    try:
-        header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError as refused:
-        raise InvalidToken from refused
-    kid = header.get("kid")
-    if header.get("typ") != _TYPE or header.get("alg") != _ALGORITHM or not isinstance(kid, str):
-        raise InvalidToken
-    return kid
-
-
-def verify_token(token: str, key: RSAPublicKey, *, expected_issuer: str, accepts: Accepts, now: int) -> Claims:
-    """Return the claims of a token of ours; InvalidToken where signature, type, issuer, audience or time is wrong.
-
-    The times are judged by the service's clock, so pyjwt only checks the signature and that the claims are there.
+    By cryptography alone: who only issues tokens need not import what verifies them, 60 of a cold start's 250 ms.
     """
-    try:
-        payload = jwt.decode(
-            token,
-            key,
-            algorithms=[_ALGORITHM],
-            options={
-                "require": [*_TEXT_CLAIMS, *_TIME_CLAIMS],
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-                "verify_aud": False,
-            },
-        )
-    except jwt.InvalidTokenError as refused:
-        raise InvalidToken from refused
-    _verify_shape(payload)
-    _verify_issuer(payload, expected_issuer)
-    _verify_audience(payload, expected_issuer, accepts)
-    _verify_times(payload, now)
-    return Claims(
-        sub=payload["sub"],
-        aud=payload["aud"],
-        account=payload["account"],
-        login_name=payload["login_name"],
-        sid=payload["sid"],
-        auth_time=payload["auth_time"],
-        amr=tuple(payload["amr"]),
-    )
+    header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
+    named = {**claims, "aud": audience, "jti": new_id()}
+    signed = b".".join(_base64url(msgspec.json.encode(part)) for part in (header, named))
+    return b".".join((signed, _base64url(key.private.sign(signed, PKCS1v15(), SHA256())))).decode()
 
 
-def _verify_shape(payload: Mapping[str, Any]) -> None:
-    texts = all(isinstance(payload[claim], str) for claim in _TEXT_CLAIMS)
-    times = all(type(payload[claim]) is int for claim in _TIME_CLAIMS)
-    amr = payload.get("amr")
-    factors = isinstance(amr, list) and all(isinstance(each, str) for each in amr)
-    if not (texts and times and factors):
-        raise InvalidToken
-
-
-def _verify_issuer(payload: Mapping[str, Any], expected_issuer: str) -> None:
-    if payload["iss"] != expected_issuer:
-        raise InvalidToken
-
-
-def _verify_audience(payload: Mapping[str, Any], expected_issuer: str, accepts: Accepts) -> None:
-    for_this_service = payload["aud"] == expected_issuer
-    for_an_application = payload["aud"] == payload["account"]
-    if not (for_this_service or (accepts is Accepts.EITHER_TOKEN and for_an_application)):
-        raise InvalidToken
-
-
-def _verify_times(payload: Mapping[str, Any], now: int) -> None:
-    if not payload["nbf"] <= now < payload["exp"]:
-        raise InvalidToken
+def _base64url(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")

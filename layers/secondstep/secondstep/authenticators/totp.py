@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import pyotp
-import segno
 
 DIGITS = 6
 PERIOD_SECONDS = 30
@@ -120,8 +119,3 @@ def _cut(text: str, longest: int) -> str:
     while len(quote(text, safe="")) > longest:
         text = text[:-1]
     return text
-
-
-def qr_svg(uri: str) -> str:
-    """Return the QR code of a key URI as an inline SVG; no third party ever sees the URI."""
-    return segno.make(uri, error="m", micro=False).svg_inline(scale=4, border=4, dark="#000", light="#fff")
