@@ -149,7 +149,7 @@ def test_security_hub_api_gateway_5_nothing_is_cached_so_nothing_is_cached_in_cl
 # --- functions
 
 
-@pytest.mark.parametrize("permission", PERMISSIONS)
+@pytest.mark.parametrize("permission", sorted(PERMISSIONS))
 def test_lambda_function_public_access_prohibited(permission: str) -> None:
     """LAMBDA_NO_WILDCARD_PRINCIPALS, cfn_nag F13, Security Hub Lambda.1: two services, each for its own resource."""
     said = PERMISSIONS[permission]["Properties"]
