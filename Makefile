@@ -35,7 +35,7 @@ check: setup ## types, lint, the template (checkov too), a build, and every expr
 	@scripts/dynamodb-local
 	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
 
-e2e: setup ## the README's walks typed into a shell, and the pages in Chromium, against a running local cloud
+e2e: setup ## the README's walks in a shell, the pages in Chromium, and 32 clients at once (LOAD_SECONDS=60)
 	@scripts/system-packages
 	$(BIN)/python -m pytest -m e2e
 

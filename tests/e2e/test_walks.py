@@ -4,10 +4,7 @@ import ast
 import json
 import os
 import re
-import socket
 import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,25 +13,12 @@ from pathlib import Path
 import jwt
 import pytest
 
+from tests.e2e import running
 from tests.readme import ROOT, walk
 
 pytestmark = pytest.mark.e2e
 
-_READY_SECONDS = 20
 _TICKET = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){3}")
-
-
-def _two_free_ports() -> int:
-    """Return a port that is free together with the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 class Shell:
@@ -75,28 +59,8 @@ class Shell:
 @contextmanager
 def _local(console: Path, **settings: str) -> Iterator[Shell]:
     """Run `python -m local` and yield a terminal beside it; what it prints is written to `console`."""
-    port = _two_free_ports()
-    environment = os.environ | {"PORT": str(port)} | settings
-    command = [sys.executable, "-m", "local"]
-    with (
-        console.open("w") as written,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written) as local,  # noqa: S603
-    ):
-        try:
-            yield Shell(port, _told_when_ready(console, local))
-        finally:
-            local.terminate()
-            local.wait(timeout=20)
-
-
-def _told_when_ready(console: Path, local: "subprocess.Popen[bytes]") -> str:
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until and local.poll() is None:
-        told = console.read_text("utf-8")
-        if "\nReady at" in told:
-            return told
-        time.sleep(0.05)
-    pytest.fail("the local cloud did not start")
+    with running.local(console, **settings) as started:
+        yield Shell(started.port, started.told)
 
 
 @pytest.fixture(scope="module")

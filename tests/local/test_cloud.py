@@ -1,5 +1,6 @@
 """The local cloud keeps what DynamoDB and KMS promise, and what template.yaml says."""
 
+import gc
 import os
 import socket
 import ssl
@@ -15,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.dynamodb.models.dynamo_type import Item
 
 from local.atomic import TOKEN_SECONDS, TokenMemory
 from local.aws_door import AwsDoor
@@ -248,6 +250,16 @@ def test_forgetting_empties_the_tables_and_keeps_the_keys(cloud: Cloud, table: s
     dynamodb.transact_write_items(TransactItems=[count(table, "c")], ClientRequestToken="before")
     assert counted(dynamodb, table, "c") == 1
     assert kms.decrypt(CiphertextBlob=sealed)["Plaintext"] == b"x"
+
+
+def test_what_was_forgotten_is_kept_nowhere(cloud: Cloud, table: str) -> None:
+    """moto keeps a list of every item that it ever made: a run that is used for long would only ever grow."""
+    client = cloud.client("dynamodb")
+    for number in range(3):
+        client.transact_write_items(TransactItems=[count(table, f"mayfly-{number}")])
+    cloud.forget()
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, Item) and "mayfly" in each.hash_key.value]
 
 
 def test_the_process_gets_its_environment_back(
