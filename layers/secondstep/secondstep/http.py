@@ -29,6 +29,7 @@ from secondstep.errors import (
     UnsupportedMediaType,
 )
 from secondstep.incoming import header_values, parse_body, parse_form, parse_query
+from secondstep.measures import Taken, listening
 from secondstep.oauth import TokenRefused
 from secondstep.session import Accepts
 from secondstep.settings import Settings
@@ -166,11 +167,12 @@ class App:
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Lambda calls with both
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
         answer = self._routes.get((event["httpMethod"], event["resource"]), _unknown_route)
-        reply = _guarded(answer, event)
+        with listening() as taken:
+            reply = _guarded(answer, event)
         headers = {name: value if isinstance(value, list) else [value] for name, value in reply.headers.items()}
         if event["resource"] not in self._pages:  # a page is for who sits in front of it, never for another site
             self._add_cors(headers, event)
-        _report(event, reply)
+        _report(event, reply, taken)
         return {
             "statusCode": reply.status,
             "body": reply.body,
@@ -341,12 +343,12 @@ def log_defect() -> None:
     telemetry.say(Level.ERROR, "defect", kind=name, refusal=refusal, places=places[-6:])
 
 
-def _report(event: Event, reply: Reply) -> None:
-    """Log and count each request in one line: route, status, code; never a name, path, body or token."""
+def _report(event: Event, reply: Reply, taken: Taken) -> None:
+    """Log and count each request, and what it has measured, in one line; never a name, path, body or token."""
     request_id = (event.get("requestContext") or {}).get("requestId")
     telemetry.count(
         "answered",
-        [(reply.code, 1)],
+        [(reply.code, 1), *taken],
         route=event["resource"],
         method=event["httpMethod"],
         status=reply.status,
