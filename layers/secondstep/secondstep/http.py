@@ -41,6 +41,7 @@ from secondstep.wiring import Services, services
 if TYPE_CHECKING:
     from secondstep.pages.answer import Answer
     from secondstep.pages.browser import Browser
+    from secondstep.pages.site import Sent
 
 _UNAUTHORIZED = 401
 
@@ -152,7 +153,7 @@ class App:
 
         def register(handler: Callable[["Browser"], "Answer"]) -> Callable[["Browser"], "Answer"]:
             self._pages.add(route.path)
-            self._add(route, lambda event: _page(event, handler))
+            self._add(route, lambda event: _guarded(lambda it: _page(it, handler), event, refuse=_refusing_page))
             return handler
 
         return register
@@ -214,11 +215,24 @@ def _form_call[Body: Request](event: Event, route: Route, takes: type[Body]) -> 
     return Call(body=parse_form(event, takes), context=context, services=environment, event=event)
 
 
+type Refuse = Callable[[ServiceError, Event], Reply]
+
+
 def _page(event: Event, handler: Callable[["Browser"], "Answer"]) -> Reply:
     from secondstep.pages import site
 
     environment = services()
-    sent = site.answer(event, environment, request_context(event, environment), handler)
+    return _html(site.answer(event, environment, request_context(event, environment), handler))
+
+
+def _refusing_page(refused: ServiceError, event: Event) -> Reply:
+    from secondstep.pages import site
+
+    environment = services()
+    return _html(site.plain_failure(event, environment, request_context(event, environment), refused))
+
+
+def _html(sent: "Sent") -> Reply:
     headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, **sent.headers}
     if sent.cookies:
         headers["Set-Cookie"] = list(sent.cookies)
@@ -229,15 +243,19 @@ def _unknown_route(event: Event) -> Reply:
     return _problem(NotFound(), event)
 
 
-def _guarded(answer: Callable[[Event], Reply], event: Event) -> Reply:
-    """Turn what was raised into a problem, before Lambda sees it: it would log the message and the trace."""
+def _guarded(answer: Callable[[Event], Reply], event: Event, *, refuse: Refuse | None = None) -> Reply:
+    """Turn what was raised into a refusal, before Lambda sees it: it would log the message and the trace.
+
+    A refusal is a problem, or what `refuse` makes of it.
+    """
+    made = refuse or _problem
     try:
         return answer(event)
     except ServiceError as refused:
-        return _problem(refused, event)
+        return made(refused, event)
     except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
         log_defect()
-        return _problem(InternalError(), event)
+        return made(InternalError(), event)
 
 
 def _granted(answer: Callable[[], object], route: Route) -> Reply:
