@@ -149,7 +149,7 @@ MUTATIONS = (
         f"{PACKAGE}/store/ceremonies.py",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now), not_bound())",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now))",
-        aim="tests/attacks/test_races.py -k 'confirms or bind'",
+        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k 'confirms or bind'",
     ),
     Mutation(
         "the challenge is not spent",
@@ -182,7 +182,7 @@ MUTATIONS = (
         f"{PACKAGE}/store/sessions.py",
         "self._database.commit(self._database.changed(write), alive_part)",
         "self._database.commit(self._database.changed(write))",
-        aim="tests/attacks/test_races.py tests/attacks/test_transaction_faults.py -k refresh",
+        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k refresh",
     ),
     Mutation(
         "a recovery code is not removed",

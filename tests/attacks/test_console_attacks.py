@@ -35,6 +35,11 @@ ACTS = {
     "invite-admin": Act("/ui/admin", {"do": "invite", "login_name": "newcomer", "role": "admin"}, "invited"),
     "disable": Act("/ui/admin/subscriber", {"do": "disable", "login_name": "enrolled"}, "status_changed"),
     "make-admin": Act("/ui/admin/subscriber", {"do": "make-admin", "login_name": "enrolled"}, "role_changed"),
+    "contact": Act(
+        "/ui/admin/subscriber",
+        {"do": "contact", "login_name": "enrolled", "email": "mallory@example.com"},
+        "profile_changed",
+    ),
     "unlock": Act("/ui/admin/subscriber", {"do": "unlock", "login_name": "enrolled"}, "unlocked"),
     "reset-password": Act(
         "/ui/admin/subscriber", {"do": "reset-password", "login_name": "enrolled", "reason": "x"}, "password_reset"

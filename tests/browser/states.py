@@ -67,6 +67,8 @@ def states(person: Person) -> Iterator[str]:
     yield "signed out"
     person.signs_in()
     yield "code"
+    person.page.evaluate("for (const each of document.querySelectorAll('[data-ending] p')) each.hidden = false")
+    yield "code, a minute left"
     person.types(code=used)
     person.presses("Continue")
     yield "code, used"

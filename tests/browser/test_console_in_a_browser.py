@@ -92,6 +92,9 @@ def _console_states(admin: Person) -> Iterator[str]:
     admin.goes_to("/ui/admin")
     admin.presses("lee")
     yield "subscriber"
+    admin.types(email="nowhere@example")
+    admin.page.locator("button[value=contact]").click()
+    yield "contact data, saved"
     admin.presses("Reset the second step")
     yield "reset"
     admin.goes_to("/ui/admin/policy")

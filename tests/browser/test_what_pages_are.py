@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -59,6 +61,27 @@ def _weighed(person: Person) -> Iterator[dict[str, int]]:
     yield total
     person.page.wait_for_load_state("networkidle")
     person.page.remove_listener("response", add)
+
+
+def test_the_end_of_a_page_is_told_in_the_readers_own_time_and_again_a_minute_before(
+    open_browser: Callable[..., Person],
+) -> None:
+    person = open_browser(timezone_id="Asia/Kolkata", locale="de-DE")
+    page = person.page
+    page.clock.install()
+    person.goes_to("/ui/login?account=acme")
+    person.types(login_name="agent", password=PASSWORD)
+    page.locator("main button").click()
+    said = page.locator("time[data-clock]")
+    ends = datetime.fromisoformat(str(said.get_attribute("datetime"))).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert said.inner_text() == f"{ends:%H:%M}"
+    warning = page.locator("[data-ending] p")
+    page.clock.fast_forward(13 * 60 * 1000)
+    assert not warning.is_visible()
+    page.clock.fast_forward(2 * 60 * 1000)
+    assert warning.is_visible()
+    warning.locator("a").click()
+    assert page.input_value("#login_name") == "agent"
 
 
 def test_a_person_gets_in_by_keyboard_alone(person: Person) -> None:

@@ -333,6 +333,69 @@ def test_somebody_who_is_gone_is_said(browser: Browser, service: Service, enroll
     assert "There is no such person in this account, or not any more." in browser.text
 
 
+CONTACT: dict[str, Any] = {"display_name": "Lea Example", "email": "lea@example.com", "locale": "fr"}
+
+
+def test_contact_data_is_changed_recorded_and_ends_no_session(
+    browser: Browser, service: Service, enrolled: Person
+) -> None:
+    tokens = service.session(enrolled)
+    before = service.record(enrolled)
+    opened(browser, enrolled).submit("/ui/admin/subscriber", do="contact", **CONTACT)
+    assert "The contact data is saved." in browser.text
+    record = service.record(enrolled)
+    assert {name: getattr(record, name) for name in CONTACT} == CONTACT
+    assert record.epoch == before.epoch
+    assert service.get("/me", token=tokens["access_token"]).status == 200
+    [event] = service.events("profile_changed")
+    assert (event["actor"]["login_name"], event["subject"]["login_name"]) == ("boss", "enrolled")
+    assert event["detail"]["new"] == CONTACT
+    form = browser.form("/ui/admin/subscriber", do="contact")
+    assert {name: form.fields[name] for name in CONTACT} == CONTACT
+
+
+def test_contact_data_that_is_emptied_is_taken_away(browser: Browser, service: Service) -> None:
+    person = service.bound_person("lea", **CONTACT)
+    opened(browser, person).submit("/ui/admin/subscriber", do="contact", **dict.fromkeys(CONTACT, ""))
+    record = service.record(person)
+    assert [getattr(record, name) for name in CONTACT] == [None, None, None]
+
+
+def test_contact_data_that_is_left_alone_is_neither_changed_nor_recorded(browser: Browser, service: Service) -> None:
+    """Not even what no rule of today would take any more, or a language that the pages do not speak."""
+    person = service.bound_person("lea", display_name="Lea\u200b", email="lea@example", locale="nl")
+    opened(browser, person).submit("/ui/admin/subscriber", do="contact")
+    assert "The contact data is saved." in browser.text
+    assert service.events("profile_changed") == []
+    browser.submit("/ui/admin/subscriber", do="contact", email="lea@example.com")
+    record = service.record(person)
+    assert (record.display_name, record.email, record.locale) == ("Lea\u200b", "lea@example.com", "nl")
+
+
+def test_two_admins_who_change_different_contact_data_both_have_it(browser: Browser, service: Service) -> None:
+    person = service.bound_person("lea", **CONTACT)
+    other = opened(browser, person).copy()
+    opened(other, person)
+    other.submit("/ui/admin/subscriber", do="contact", email="new@example.com")
+    browser.submit("/ui/admin/subscriber", do="contact", display_name="Lea Other")
+    record = service.record(person)
+    assert (record.display_name, record.email) == ("Lea Other", "new@example.com")
+
+
+@pytest.mark.parametrize(("field", "text"), [("email", "lea"), ("display_name", "x" * 65), ("locale", "no language")])
+def test_contact_data_that_is_wrong_is_said_at_its_field_and_kept_to_be_mended(
+    browser: Browser, service: Service, enrolled: Person, field: str, text: str
+) -> None:
+    before = service.record(enrolled)
+    opened(browser, enrolled).submit("/ui/admin/subscriber", do="contact", **(CONTACT | {field: text}))
+    assert browser.status == 400
+    marked = {said["name"]: said["aria-describedby"] for _, said in browser.page.tags if "aria-invalid" in said}
+    assert marked == {field: "problem"}
+    form = browser.form("/ui/admin/subscriber", do="contact")
+    assert {name: form.fields[name] for name in CONTACT} == CONTACT | {field: text}
+    assert (service.record(enrolled), service.events("profile_changed")) == (before, [])
+
+
 # --- the reset
 
 

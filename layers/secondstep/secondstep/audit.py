@@ -46,7 +46,6 @@ class EventName(StrEnum):
     POLICY_CHANGED = "policy_changed"
     IMPORTED = "imported"
     EXPORTED = "exported"
-    RESTORED = "restored"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
 
 

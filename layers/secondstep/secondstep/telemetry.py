@@ -4,7 +4,6 @@ A line that counts something holds the metric as well (CloudWatch's embedded met
 request is log and metric at once. Never a name, path, body, token or message of an exception: the callers see to that.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -13,8 +12,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-SERVICE = "secondstep"
-NAMESPACE = os.environ.get("METRICS_NAMESPACE", SERVICE)  # the stack's name: two stacks do not count together
+NAMESPACE = SERVICE = "secondstep"
 
 
 class Level(StrEnum):

@@ -6,11 +6,13 @@ Each form carries the name that it was made for: what another window looks at me
 from collections.abc import Mapping
 
 from secondstep.acting import ActingAdmin
+from secondstep.audit import PROFILE_FIELDS
 from secondstep.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceError
 from secondstep.flows import administration
 from secondstep.pages import console, cookies, fields
 from secondstep.pages.answer import Answer, GoTo, Page
 from secondstep.pages.browser import Browser
+from secondstep.pages.fields import WrongFields
 from secondstep.shapes import ChangeSubscriberRequest, ReasonRequest
 from secondstep.subscriber import canonical_login_name
 
@@ -51,7 +53,14 @@ def _done(browser: Browser, actor: ActingAdmin) -> Answer:
 
 def _page(browser: Browser, actor: ActingAdmin, login_name: str, refused: ServiceError | None = None) -> Page:
     it = administration.read(login_name, actor, store=browser.store, context=browser.context)
-    shows = {"it": it, "is_oneself": actor.is_oneself(it.sub)}
+    stored = {name: getattr(it, name) or "" for name in PROFILE_FIELDS}
+    wrong = refused.fields & stored.keys() if isinstance(refused, WrongFields) else frozenset()
+    shows = {
+        "it": it,
+        "is_oneself": actor.is_oneself(it.sub),
+        "typed": {name: browser.form.get(name, "") for name in stored} if wrong else stored,
+        "wrong": wrong,
+    }
     return console.page(browser, actor, "console_subscriber", shows, refused)
 
 
@@ -63,6 +72,15 @@ def _change(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:
     wanted = _CHANGES[browser.form["do"]]
     administration.change(login_name, wanted, actor, store=browser.store, context=browser.context)
     return _again(login_name, "changed")
+
+
+def _change_contact(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:
+    """Change what was typed anew; what was left alone stays, whatever another admin has made of it meanwhile."""
+    typed = {name: browser.form.get(name, "").strip() for name in PROFILE_FIELDS}
+    anew = {name: text or None for name, text in typed.items() if text != browser.form.get(f"was-{name}", "")}
+    wanted = fields.read(ChangeSubscriberRequest, anew)
+    administration.change(login_name, wanted, actor, store=browser.store, context=browser.context)
+    return _again(login_name, "saved")
 
 
 def _unlock(browser: Browser, actor: ActingAdmin, login_name: str) -> Answer:
@@ -94,6 +112,7 @@ _CHANGES: Mapping[str, ChangeSubscriberRequest] = {
 }
 _ACTS = {
     **dict.fromkeys(_CHANGES, _change),
+    "contact": _change_contact,
     "unlock": _unlock,
     "reset-password": _reset_password,
     "ask-delete": _ask_before_deleting,

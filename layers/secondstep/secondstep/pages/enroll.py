@@ -49,6 +49,7 @@ def _intro(browser: Browser, refused: ServiceError | None = None) -> Answer:
         "login_name": subscriber.login_name,
         "wants_ticket": subscriber.enrollment is Enrollment.TICKETED and made == 0,
         "made": made,
+        "ends_at": held.expires_at,
         "secrets_left": SECRETS_PER_ENROLLMENT - made,
         "apps": policy.apps,
         "apps_required": policy.apps_required,

@@ -35,6 +35,7 @@ def render(page: Page, browser: Browser) -> str:
             "account": page.account,
             "brand": (policy.display_name or page.account) if page.account else "Secondstep",
             "help_text": policy.help_text,
+            "idle_minutes": policy.idle_minutes,
             "logo": logo,
             "csrf": browser.csrf,
             "language": browser.language,
@@ -80,12 +81,19 @@ def _environment(language: Language) -> Environment:
         "when": lambda moment, now: _when(sentences, int(moment), int(now)),
         "grouped": lambda text: " ".join(text[at : at + 4] for at in range(0, len(text), 4)),
         "utc": _utc,
+        "clock": _clock,
     }
     return environment
 
 
 def _utc(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _clock(moment: int) -> Markup:
+    """Return a time of today. The script says it in the reader's own zone, which only the browser knows."""
+    at = datetime.fromtimestamp(moment, UTC)
+    return Markup('<time datetime="{}" data-clock>{}</time>').format(at.isoformat(), at.strftime("%H:%M UTC"))
 
 
 def _when(sentences: Any, moment: int, now: int) -> Markup:

@@ -13,6 +13,14 @@ for (const each of document.querySelectorAll("[data-countdown]")) {
   tick();
 }
 
+for (const each of document.querySelectorAll("time[data-clock]")) {
+  each.textContent = new Date(each.dateTime).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+}
+
+for (const each of document.querySelectorAll("[data-ending]")) {
+  setTimeout(() => { each.firstElementChild.hidden = false; }, Math.max(0, 1000 * Number(each.dataset.ending)));
+}
+
 const textOf = (id) => {
   const place = document.getElementById(id);
   const lines = [...place.querySelectorAll("li")].map((line) => line.textContent.trim());
