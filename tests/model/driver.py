@@ -3,15 +3,21 @@
 import copy
 import itertools
 import math
+import threading
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 
+from secondstep.aws import Answer as Answered
 from secondstep.subscriber import Subscriber
 from tests.model.observed import Request, Stored, Texts, differs_in_answer, differs_in_store, learned, stored
 from tests.model.reference import Reference
 from tests.model.world import DAY, MINUTE, Answer, Name, Steps, matching
+from tests.recording import Called, Fault
 from tests.service import Reply, Service, race
 
 ORDERS = sorted(set(itertools.permutations("aabb")))
+MEETING_SECONDS = 0.1
 ENDS_ALL = {"reset", "disable", "delete"}
 
 
@@ -69,10 +75,15 @@ class Driver:
         difference = differs_in_store(stored(self.service, name), self.world, name, self.texts)
         assert difference is None, f"{name}: {difference}"
 
-    def run_beside(self, first: Request, second: Request) -> list[Answer]:
-        """Send two requests at one moment; some order of their halves must explain answers and store."""
+    def run_beside(self, first: Request, second: Request, *, meeting: bool) -> list[Answer]:
+        """Send two requests at one moment; some order of their halves must explain answers and store.
+
+        Where they are `meeting`, each has read before either one writes.
+        """
         self.on_the_second()
+        self.service.recorder.fault = _met() if meeting else None
         replies = race(first.send, second.send)
+        self.service.recorder.fault = None
         it, differences = stored(self.service, first.about), list[str]()
         for order in ORDERS:
             world, known = copy.deepcopy(self.world), dict(self.texts)
@@ -146,6 +157,19 @@ class Driver:
         news = set(it.authenticators) - set(self._ids.values())
         fresh = [each for each in expected.authenticators if each not in self._ids]
         self._ids |= dict(zip(fresh, sorted(news), strict=True))
+
+
+def _met() -> Fault:
+    """Hold the transactions of two requests until both have come to theirs, or one has none."""
+    barrier = threading.Barrier(2)
+
+    def wait_for_the_other(called: Called, go_on: Callable[[], Answered]) -> Answered:
+        if called.operation == "transact_write_items":
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(timeout=MEETING_SECONDS)
+        return go_on()
+
+    return wait_for_the_other
 
 
 def _in_order(world: Reference, order: str, requests: list[Request]) -> list[Answer]:

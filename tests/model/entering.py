@@ -87,6 +87,7 @@ class Entering(World):
             return refused(charge)
         held.tries -= 1
         tries, epoch, row = held.tries, person.epoch, person.run
+        codes = len(person.recovery_codes)  # answers tell what was left when the guess was paid for
         bound = {each: it.last for each, it in person.authenticators.items() if authenticator in (None, each)}
         candidates = bound if held.secret is None else {held.secret: -1}
         yield
@@ -101,8 +102,8 @@ class Entering(World):
         if held.purpose == "verify":
             if not same or challenge not in person.challenges:
                 return refused("challenge_invalid")
-            return self._accept(name, person, challenge, charge, *found, tries=tries)
-        return self._bind(name, challenge, charge, *found, same)
+            return self._accept(name, person, challenge, charge, *found, tries=tries, codes=codes)
+        return self._bind(name, challenge, charge, *found, same, codes)
 
     def _judge(self, candidates: dict[int, int], code: str, name: Name) -> tuple[int, int] | dict[str, object]:
         """Return the authenticator and the step, or what the wrong code is told."""
@@ -117,7 +118,7 @@ class Entering(World):
         return {} if "clock_ahead" in hints and told is None else {"hint": told}  # how it is told has its own tests
 
     def _accept(
-        self, name: Name, person: Person, challenge: int, charge: int, used: int, step: int, tries: int
+        self, name: Name, person: Person, challenge: int, charge: int, used: int, step: int, tries: int, codes: int
     ) -> Answer:
         authenticator = person.authenticators[used]
         if step <= authenticator.last:
@@ -128,10 +129,9 @@ class Entering(World):
         person.run = 0
         self._take_back(person, charge)
         self.record(name, "verify success")
-        left = {"next": "done", "recovery_codes_left": len(person.recovery_codes)}
-        return Answer(shown=left, made=self._log_in(name, mfa=True))
+        return Answer(shown={"next": "done", "recovery_codes_left": codes}, made=self._log_in(name, mfa=True))
 
-    def _bind(self, name: Name, challenge: int, charge: int, secret: int, step: int, same: bool) -> Answer:
+    def _bind(self, name: Name, challenge: int, charge: int, secret: int, step: int, same: bool, codes: int) -> Answer:
         """Bind what a `confirm` or `add` challenge holds: ticket, challenge and binding change in one write."""
         person = self.people.get(name)
         held = person.challenges.get(challenge) if person and same else None
@@ -152,7 +152,7 @@ class Entering(World):
         if person.enrollment == "bound":
             person.run -= 1
             self.record(name, "authenticator_added success")
-            return Answer(shown={"recovery_codes_left": len(person.recovery_codes)})
+            return Answer(shown={"recovery_codes_left": codes})
         person.enrollment, person.run = "bound", 0
         person.password_ticket = person.enrollment_ticket = None
         self._change_epoch(person, surviving=held.session)
@@ -182,6 +182,7 @@ class Entering(World):
             return refused(charge)
         held.tries -= 1
         epoch, tries, is_right = person.epoch, held.tries, recovery_code in person.recovery_codes
+        codes = len(person.recovery_codes) - 1
         yield
         if not is_right:
             self.record(name, "recovery_code_used failure")
@@ -193,7 +194,7 @@ class Entering(World):
         person.recovery_codes.remove(recovery_code)
         self._take_back(person, charge)
         self.record(name, "recovery_code_used success")
-        return Answer(shown={"recovery_codes_left": len(person.recovery_codes)}, made=self._log_in(name, mfa=True))
+        return Answer(shown={"recovery_codes_left": codes}, made=self._log_in(name, mfa=True))
 
     def redeem(self, name: Name, ticket: int, password: str) -> Steps:
         """Set a password by a ticket: shape, ticket, rules; every session and challenge is over afterwards."""

@@ -242,43 +242,49 @@ class Machine(Chosen):
         """The clock moves, back as well."""
         self.service.clock.advance(seconds)
 
-    @rule(name=who, first=st.integers(0, 99), second=st.integers(0, 99))
-    def two_at_once(self, name: Name, first: int, second: int) -> None:
+    @rule(name=who, first=st.integers(0, 99), second=st.integers(0, 99), meeting=st.booleans())
+    def two_at_once(self, name: Name, first: int, second: int, meeting: bool) -> None:
         """Two requests about one subscriber, from a barrier."""
-        actor = self._boss(name[0])
-        self._spaced(name)
-        self._sign_in(name) if first % 2 else None
-        self._spaced(name)
-        challenge = self._run(self.make.login(name, self.passwords[name])).made.get("challenge")
-        able = self._possible(name, actor, challenge if isinstance(challenge, int) else None)
+        able = self._possible(name, self._boss(name[0]), signed_in=bool(first % 2))
         pair = able[first % len(able)], able[second % len(able)]
-        answers = self.driver.run_beside(*pair)
+        answers = self.driver.run_beside(*pair, meeting=meeting)
         for request, answer in zip(pair, answers, strict=True):
             self._note(request, answer)
-            self.taken["two at once"] += answer.code == "ok"
+        self.taken["two at once"] += 1
 
-    def _possible(self, name: Name, actor: int, challenge: int | None) -> list[Request]:
+    def _possible(self, name: Name, actor: int, *, signed_in: bool) -> list[Request]:
         """Return what can be asked for now, most of it with success where it comes first."""
-        make, token = self.make, self._bearer(name, 0)
+        make = self.make
+        token = self._fresh(name, 0) if signed_in else None
+        challenge, other = self._newly_opened(name), self._newly_opened(name)
         able = [
             make.reset(name, actor),
             make.reset_password(name, actor),
             make.change(name, actor, status="disabled"),
             make.change(name, actor, role="agent"),
             make.unlock(name, actor),
+            make.delete(name, actor),
         ]
+        self._past_the_burned_step(name)
+        code = self._code(name, "right", self._secret(name, challenge))
         if challenge is not None:
-            person = self.world.people[name]
-            self._past_the_burned_step(name)
-            if person.challenges[challenge].purpose == "enroll":
-                begun = self._run(make.enroll(name, challenge, self._ticket(name, 0))).made.get("challenge")
-                challenge = begun if isinstance(begun, int) else challenge
-            code = self._code(name, "right", self._secret(name, challenge))
             able += [make.verify(name, challenge, code)] * 3
             able.append(make.verify(name, challenge, "000000"))
             able += [make.recover(name, challenge, each) for each in self.codes[name][:2]]
+        if other is not None:
+            able += [make.verify(name, other, code)] * 2
+            able += [make.recover(name, other, each) for each in self.codes[name][:1]]
         if token is not None:
-            chain = self.world.sessions[self.world.bearers[token].session].chain
-            able += [make.refresh(name, chain[-1]), make.logout(name, token), make.renew(name, token)]
+            session = self.world.bearers[token].session
+            able += [make.refresh(name, self.world.sessions[session].chain[-1]), make.logout(name, token)]
+            able += [make.renew(name, token), make.step_up(name, token, code)]
         able += [make.redeem(name, each, PASSWORDS[1]) for each in self.tickets[name][:1]]
         return able
+
+    def _newly_opened(self, name: Name) -> int | None:
+        """Return a challenge that takes a code, if a login gives one."""
+        self._spaced(name)
+        challenge = self._run(self.make.login(name, self.passwords[name])).made.get("challenge")
+        if isinstance(challenge, int) and self.world.people[name].challenges[challenge].purpose == "enroll":
+            challenge = self._run(self.make.enroll(name, challenge, self._ticket(name, 0))).made.get("challenge")
+        return challenge if isinstance(challenge, int) else None

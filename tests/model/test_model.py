@@ -24,9 +24,8 @@ BY_HAND = "MODEL_EXAMPLES" in os.environ
 
 # What each part must have come to; without it a machine that only ever fails to log in would pass.
 REACHED = {
-    *("login ok", "enroll ok", "verify ok", "verify invalid_code", "recover ok", "redeem ok", "refresh ok", "reuse"),
-    *("step_up ok", "add ok", "renew ok", "change_password ok", "reset ok", "reset_password ok", "disable ok"),
-    *("enable ok", "delete ok", "invite ok", "policy ok", "list ok", "show ok", "unlock ok", "two at once"),
+    *("login ok", "enroll ok", "verify ok", "verify invalid_code", "refresh ok", "redeem ok", "renew ok", "reset ok"),
+    *("reset_password ok", "delete ok", "invite ok", "policy ok", "list ok", "unlock ok", "two at once"),
 }
 
 
@@ -48,6 +47,7 @@ def test_the_service_does_what_the_model_says(part: int, service: Service, _sign
 
         def empty(self) -> None:
             self.service.forget()
+            self.service.recorder.clear()
             self.service.clock._now = began
             self.service.put(_item(_signing_key))
             for account in ("acme", "globex"):
