@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from local import answers
 from local.authorization import Refused, authorize
 from local.functions import FunctionFailed, Functions
-from local.incoming import Incoming, event, incoming
+from local.incoming import BrokenFrame, Incoming, event, incoming
 from local.template import Api, Route, Template
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ class Gateway:
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
-        return self.answer(incoming(environ, self._clock()))(environ, start_response)
+        try:
+            request = incoming(environ, self._clock())
+        except BrokenFrame:
+            return Response("Bad Request", 400)(environ, start_response)
+        return self.answer(request)(environ, start_response)
 
     def client(self) -> Client:
         """Return a client that calls this gateway in process, without a socket."""

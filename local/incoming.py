@@ -43,6 +43,10 @@ _HOP_BY_HOP = frozenset(
 )
 
 
+class BrokenFrame(Exception):
+    """The body does not end where its chunks say: AWS's front answers that, before there is any API."""
+
+
 @dataclass(frozen=True)
 class Incoming:
     """One HTTP request. `body` is None where it exceeds what the gateway takes."""
@@ -67,7 +71,7 @@ class Incoming:
 
 
 def incoming(environ: Mapping[str, Any], now: float) -> Incoming:
-    """Read a request from a WSGI environment, with the path as it was sent."""
+    """Read a request from a WSGI environment, with the path as it was sent; BrokenFrame where its body has no end."""
     path = _target(environ).partition("?")[0]
     return Incoming(
         method=environ["REQUEST_METHOD"],
@@ -173,7 +177,10 @@ def _body(environ: Mapping[str, Any]) -> bytes | None:
     stream = environ["wsgi.input"]
     declared = environ.get("CONTENT_LENGTH") or ""
     if not declared.isdecimal():
-        body = stream.read(MAX_BODY + 1) if environ.get("wsgi.input_terminated") else b""
+        try:
+            body = stream.read(MAX_BODY + 1) if environ.get("wsgi.input_terminated") else b""
+        except (OSError, ValueError) as broken:
+            raise BrokenFrame from broken
         return body if len(body) <= MAX_BODY else None
     if int(declared) > MAX_BODY:
         return None

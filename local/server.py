@@ -88,8 +88,9 @@ class _RequestHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def make_environ(self) -> dict[str, Any]:
-        """Add the headers as they were sent; WSGI keeps neither spelling nor repetition."""
-        return super().make_environ() | {SENT_HEADERS: tuple(self.headers.items())}
+        """Add headers and target as they were sent: WSGI keeps no spelling, and http.server makes `/x` of `//x`."""
+        target = self.requestline.split()[1]
+        return super().make_environ() | {SENT_HEADERS: tuple(self.headers.items()), "REQUEST_URI": target}
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ARG002  werkzeug's name
         """Leave it to `logging`, where LOG=1 shows it: requests, and clients that break off or distrust TLS."""

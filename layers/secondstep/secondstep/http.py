@@ -101,9 +101,11 @@ class Call[Body: Request](msgspec.Struct, frozen=True, kw_only=True):
         """Return a part of the path; REST APIs hand it over as it was sent, so it is decoded here, exactly once."""
         raw = (self.event.get("pathParameters") or {}).get(name) or ""
         try:
-            return unquote(raw, errors="strict")
-        except UnicodeDecodeError as broken:
+            named = unquote(raw, errors="strict")
+            named.encode()
+        except UnicodeError as broken:
             raise NotFound from broken
+        return named
 
     def acting_admin(self) -> ActingAdmin:
         """Return the admin that the authorizer let pass, after the token was verified once more."""
