@@ -33,6 +33,8 @@ CREDENTIALS = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
 }
+# moto takes the place of boto3's connections; the lean client has its own.
+IN_PROCESS = {"SECONDSTEP_AWS_CLIENT": "boto3"}
 _DROPPED = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS")
 
 
@@ -83,7 +85,7 @@ class Cloud:
             starting.callback(self._drop_tables)
             self._create_keys()
             self._create_tables()
-            functions = self.template.environment(self._physical) | self._overrides
+            functions = self.template.environment(self._physical) | IN_PROCESS | self._overrides
             starting.enter_context(_environment(functions))
             self.environment = functions | CREDENTIALS
             self._running = starting.pop_all()

@@ -16,10 +16,11 @@ from local.gateway import Gateway
 from local.template import TEMPLATE, Template
 from secondstep import wiring
 from secondstep.authenticators import password
-from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
-from secondstep.settings import Settings
+from secondstep.aws import DynamoDb, Kms
+from secondstep.settings import AwsClient, Settings
 from secondstep.store.signing_keys import SealedSigningKey, _item
 from tests import dynamodb_local
+from tests.clients import CHOSEN, clients
 from tests.clock import FrozenClock
 from tests.recording import RecordedDynamoDb, RecordedKms, Recorder
 from tests.service import Person, Service
@@ -45,43 +46,36 @@ def cloud(template: Template) -> Iterator[Cloud]:
 
 
 class Database(NamedTuple):
-    """DynamoDB under test: a plain client to look with, the service's own client, and how to empty it."""
+    """AWS under test: a plain client of DynamoDB to look with, the service's own clients, and how to empty it."""
 
     client: Any
-    adapter: Boto3DynamoDb
+    adapter: DynamoDb
+    kms: Kms
     empty: Callable[[], None]
-
-
-def without_boto3(direct: DirectClient) -> Boto3DynamoDb:
-    """Return the service's own client with moto itself in the place of boto3's."""
-    adapter = Boto3DynamoDb.__new__(Boto3DynamoDb)
-    adapter._client = direct
-    return adapter
 
 
 @pytest.fixture(scope="session")
 def database(cloud: Cloud, template: Template) -> Iterator[Database]:
-    """Return moto behind its lock, or with DYNAMODB_LOCAL=1 AWS's own DynamoDB Local, for the very same tests."""
-    region = os.environ["AWS_REGION"]
+    """Return moto behind its lock, or with DYNAMODB_LOCAL=1 AWS's own DynamoDB Local, for the very same tests.
+
+    SECONDSTEP_AWS_CLIENT has the service use `lean` or `boto3`, to the wire; without it moto is asked directly.
+    """
     if not os.environ.get("DYNAMODB_LOCAL"):
         direct = DirectClient(cloud.client("dynamodb"))
-        yield Database(direct, without_boto3(direct), cloud.forget)
+        with clients(CHOSEN, direct=direct) as ours:
+            yield Database(direct, ours.dynamodb, ours.kms, cloud.forget)
         return
     with dynamodb_local.dynamodb_local() as endpoint, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
         client = dynamodb_local.client(endpoint)
         dynamodb_local.create_tables(client, template)
-        yield Database(client, Boto3DynamoDb(region), lambda: dynamodb_local.empty_tables(client))
+        with clients(CHOSEN or AwsClient.LEAN, dynamodb_url=endpoint) as ours:
+            yield Database(client, ours.dynamodb, ours.kms, lambda: dynamodb_local.empty_tables(client))
 
 
 @pytest.fixture(scope="session")
-def _kms(cloud: Cloud) -> Boto3Kms:
-    return Boto3Kms(os.environ["AWS_REGION"])
-
-
-@pytest.fixture(scope="session")
-def _signing_key(database: Database, _kms: Boto3Kms) -> SealedSigningKey:
-    services = wiring.build(Settings.from_environment(os.environ), dynamodb=database.adapter, kms=_kms)
+def _signing_key(database: Database) -> SealedSigningKey:
+    services = wiring.build(Settings.from_environment(os.environ), dynamodb=database.adapter, kms=database.kms)
     return services.rotation.make(made_at=0, signs_from=0)
 
 
@@ -96,9 +90,7 @@ def _cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def service(
-    template: Template, cloud: Cloud, database: Database, _kms: Boto3Kms, _signing_key: SealedSigningKey
-) -> Iterator[Service]:
+def service(template: Template, cloud: Cloud, database: Database, _signing_key: SealedSigningKey) -> Iterator[Service]:
     """Return the service with empty tables, one signing key and the account `acme`."""
     database.empty()
     clock, recorder = FrozenClock(), Recorder()
@@ -107,7 +99,7 @@ def service(
         clock=clock,
         pause=lambda _: None,
         dynamodb=RecordedDynamoDb(database.adapter, recorder),
-        kms=RecordedKms(_kms, recorder),
+        kms=RecordedKms(database.kms, recorder),
     )
     wiring.install(services)
     gateway = Gateway(template, Functions(template), clock)

@@ -24,7 +24,7 @@ RANKS = (
     {"keys", "acting"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},
     {"flows", "openapi"},
-    {"boto3_client"},
+    {"boto3_client", "lean"},
     {"wiring"},
     {"pages"},
     {"http"},
@@ -44,7 +44,9 @@ HOMES = {
     "markupsafe": {"pages"},
     "jwt": {"tokens"},
     "time": {"wiring", "telemetry"},  # the stamp of a line decides nothing
-    "datetime": {"notices", "pages"},  # to write a moment down; nobody asks it what time it is
+    "ssl": {"lean"},
+    "socket": {"lean"},
+    "datetime": {"notices", "pages", "lean"},  # to write a moment down; nobody asks it what time it is
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "core", "managers", "misc"}
 

@@ -1,12 +1,12 @@
-"""The same faults one floor deeper, on the wire of boto3: what its retries and its errors come to mean (promise 8).
+"""The same faults one floor deeper, on the wire of both AWS clients: what retries and errors come to mean (promise 8).
 
-moto knows no such fault, so it is put between boto3 and moto: a call that fails before it runs, or a reply that is
+moto knows no such fault, so it is put between the client and moto: a call that fails before it runs, or a reply that is
 lost after it has run.
 """
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -16,19 +16,21 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 from moto.core.models import botocore_stubber
 
 from local.cloud import Cloud
-from secondstep.boto3_client import Boto3DynamoDb
+from secondstep.settings import AwsClient
 from tests.attacks.raw import assert_is_problem
 from tests.attacks.successes import confirmation, step_up, verification
+from tests.clients import clients
 from tests.conftest import Database
 from tests.service import PASSWORD, Person, Reply, Service
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("DYNAMODB_LOCAL")), reason="the fault stands before moto")
 
 
-@pytest.fixture(scope="session")
-def database(cloud: Cloud) -> Database:
-    """Return boto3 whole, all the way to the wire."""
-    return Database(cloud.client("dynamodb"), Boto3DynamoDb(os.environ["AWS_REGION"]), cloud.forget)
+@pytest.fixture(scope="session", params=list(AwsClient))
+def database(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """Return each of the two clients whole, all the way to the wire."""
+    with clients(request.param) as ours:
+        yield Database(cloud.client("dynamodb"), ours.dynamodb, ours.kms, cloud.forget)
 
 
 type Answered = tuple[int, dict[str, str], Any] | None
@@ -42,7 +44,7 @@ class Sent(NamedTuple):
 
 
 class Wire:
-    """Everything that boto3 sends while a test watches; `fail` says what becomes of an attempt."""
+    """Everything that a client sends while a test watches; `fail` says what becomes of an attempt."""
 
     def __init__(self, through: Callable[[AWSPreparedRequest], Answered]) -> None:
         self.sent: list[Sent] = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from secondstep.settings import Settings
+from secondstep.settings import AwsClient, Settings
 
 ENVIRONMENT = {"STATE_TABLE": "State", "AUDIT_TABLE": "Audit", "AWS_REGION": "eu-west-1"}
 
@@ -38,6 +38,13 @@ def test_every_parameter_is_read() -> None:
     assert (settings.seal_key_id, settings.signing_seal_key_id) == ("arn:seal", "arn:signing")
     assert (settings.public_url, settings.event_bus) == ("https://login.example.test", "bus")
     assert settings.notice_from == "login@example.test"
+
+
+def test_the_lean_client_is_taken_unless_boto3_is_asked_for() -> None:
+    assert given().aws_client is AwsClient.LEAN
+    assert given(SECONDSTEP_AWS_CLIENT="boto3").aws_client is AwsClient.BOTO3
+    with pytest.raises(ValueError, match="boto"):
+        given(SECONDSTEP_AWS_CLIENT="boto")
 
 
 @pytest.mark.parametrize("typed", ["https://login.example.test", "https://login.example.test/"])

@@ -17,7 +17,6 @@ from local.functions import Functions
 from local.gateway import Gateway
 from local.template import Template
 from secondstep import __version__, wiring
-from secondstep.boto3_client import Boto3Kms
 from secondstep.settings import Settings
 from secondstep.store.codec import decode_item, encode_item
 from secondstep.store.layout import (
@@ -74,14 +73,16 @@ class Upgraded(NamedTuple):
 
 @pytest.fixture(params=kept.files(), ids=lambda path: path.stem)
 def upgraded(
-    request: pytest.FixtureRequest, template: Template, cloud: Cloud, database: Database, _kms: Boto3Kms
+    request: pytest.FixtureRequest, template: Template, cloud: Cloud, database: Database
 ) -> Iterator[Upgraded]:
     before, clock = kept.read(request.param), FrozenClock()
     clock.advance(before.written_at - clock() + _SECONDS_LATER)
     database.empty()
     with kept.opening(before, Settings.from_environment(cloud.environment)) as settings:
         kept.put(database.client, {settings.state_table: before.state_items, settings.audit_table: before.audit_items})
-        services = wiring.build(settings, clock=clock, pause=lambda _: None, dynamodb=database.adapter, kms=_kms)
+        services = wiring.build(
+            settings, clock=clock, pause=lambda _: None, dynamodb=database.adapter, kms=database.kms
+        )
         wiring.install(services)
         gateway = Gateway(template, Functions(template), clock)
         yield Upgraded(Service(cloud, database.client, database.empty, gateway, services, clock, Recorder()), before)

@@ -4,6 +4,7 @@ Requests and answers are those of the AWS API (attribute values as `{"S": …}`,
 these protocols raises nothing but the errors below, so another client can take its place.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -45,6 +46,46 @@ class AwsUnavailable(AwsError):
 
 class AwsRefused(AwsError):
     """The call can never succeed as it is (denied, malformed, a ciphertext that does not open): a defect."""
+
+
+# Nothing has run, or it runs under its token already: worth a second attempt, whatever was asked.
+THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TransactionInProgressException",
+        "TooManyRequestsException",
+        "LimitExceededException",
+    }
+)
+_UNAVAILABLE = THROTTLES | {
+    "InternalServerError",
+    "TransactionConflictException",
+    "ReplicatedWriteConflictException",
+    "ServiceUnavailable",
+    "InternalFailure",
+    "DisabledException",
+    "KMSInvalidStateException",
+    "KeyUnavailableException",
+    "DependencyTimeoutException",
+    "KMSInternalException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+}
+_SERVER_FAULT = 500
+
+
+def failure(code: str, status: int, members: Mapping[str, Any]) -> AwsError:
+    """Return an error answer of AWS in our own words; `members` are what its model has besides code and message."""
+    if code == "ConditionalCheckFailedException":
+        return ConditionFailed(members.get("Item"))
+    if code == "TransactionCanceledException":
+        reasons = members.get("CancellationReasons", [])
+        return TransactionCancelled(tuple(Reason(each.get("Code", "None"), each.get("Item")) for each in reasons))
+    if code in _UNAVAILABLE or status >= _SERVER_FAULT:
+        return AwsUnavailable(code)
+    return AwsRefused(code)
 
 
 class DynamoDb(Protocol):

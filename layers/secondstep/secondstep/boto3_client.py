@@ -1,6 +1,7 @@
 """The protocols of `aws` by boto3: explicit time-outs and retries, and boto3's errors in our own words.
 
-Only wiring imports this module (and with it boto3), so another client can take its place.
+The reference that `lean` is held to, and what the rare operations and the command use. Only wiring imports this
+module, and with it boto3, where it is chosen or where one of those operations is called.
 """
 
 from collections.abc import Callable
@@ -11,37 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from secondstep.aws import (
-    Answer,
-    AwsRefused,
-    AwsUnavailable,
-    ConditionFailed,
-    Reason,
-    TransactionCancelled,
-)
+from secondstep.aws import Answer, AwsError, AwsUnavailable, failure
 
 # Far below the function's and the gateway's time-out; two attempts, so one lost reply or throttle is survived.
 _CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-
-_UNAVAILABLE = {
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "InternalServerError",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "ServiceUnavailable",
-    "InternalFailure",
-    "DisabledException",
-    "KMSInvalidStateException",
-    "KeyUnavailableException",
-    "DependencyTimeoutException",
-    "KMSInternalException",
-    "RequestTimeout",
-    "TooManyRequestsException",
-    "LimitExceededException",
-}
-_SERVER_FAULT = 500
 
 
 class _Client:
@@ -133,15 +107,7 @@ class Boto3Ses:
         return _called(self._client().send_email, request)
 
 
-def _translated(refused: ClientError) -> Exception:
+def _translated(refused: ClientError) -> AwsError:
     answer: dict[str, Any] = dict(refused.response)
     code = answer.get("Error", {}).get("Code", "")
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code == "ConditionalCheckFailedException":
-        return ConditionFailed(answer.get("Item"))
-    if code == "TransactionCanceledException":
-        reasons = answer.get("CancellationReasons", [])
-        return TransactionCancelled(tuple(Reason(each.get("Code", "None"), each.get("Item")) for each in reasons))
-    if code in _UNAVAILABLE or status >= _SERVER_FAULT:
-        return AwsUnavailable(code)
-    return AwsRefused(code)
+    return failure(code, answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), answer)

@@ -1,10 +1,18 @@
 """What a deployment decides, read once from the environment that template.yaml sets."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
+
+
+class AwsClient(StrEnum):
+    """What speaks to DynamoDB and KMS."""
+
+    LEAN = "lean"
+    BOTO3 = "boto3"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -20,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     server_addresses: tuple[str, ...] = ()
     event_bus: str = ""
     notice_from: str = ""
+    aws_client: AwsClient = AwsClient.LEAN
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -35,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             server_addresses=_listed(environment.get("SERVER_ADDRESSES", "")),
             event_bus=environment.get("EVENT_BUS", ""),
             notice_from=environment.get("NOTICE_FROM", ""),
+            aws_client=AwsClient(environment.get("SECONDSTEP_AWS_CLIENT", AwsClient.LEAN)),
         )
 
     @cached_property

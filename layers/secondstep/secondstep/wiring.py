@@ -1,4 +1,4 @@
-"""Makes the parts of an environment, once, from its settings: the only module that knows boto3 and the clock.
+"""Makes the parts of an environment, once, from its settings: the only module that knows AWS's clients and the clock.
 
 The local run and the tests install their own parts (another clock); a deployed function builds them at its first
 request and keeps them: clients and caches with their own expiry, never a user's data.
@@ -8,15 +8,15 @@ import os
 import time
 from collections.abc import Callable
 from threading import Lock
+from typing import Any
 
 import msgspec
 
-from secondstep.aws import DynamoDb, EventBridge, Kms, Ses
-from secondstep.boto3_client import Boto3DynamoDb, Boto3EventBridge, Boto3Kms, Boto3Ses
+from secondstep.aws import Answer, DynamoDb, EventBridge, Kms, Ses
 from secondstep.bus import Bus
 from secondstep.keys import Keyring, Rotation, SealKey
 from secondstep.mailer import Mailer
-from secondstep.settings import Settings
+from secondstep.settings import AwsClient, Settings
 from secondstep.store import Store
 
 
@@ -43,10 +43,10 @@ def build(
     events: EventBridge | None = None,
     ses: Ses | None = None,
 ) -> Services:
-    """Return the parts of an environment; the AWS clients are boto3's unless others are given."""
-    kms_client = kms or Boto3Kms(settings.region)
+    """Return the parts of an environment; the AWS clients are those of the settings unless others are given."""
+    kms_client = kms or _kms(settings)
     store = Store(
-        dynamodb or Boto3DynamoDb(settings.region),
+        dynamodb or _dynamodb(settings),
         state=settings.state_table,
         audit=settings.audit_table,
         pause=pause,
@@ -58,9 +58,64 @@ def build(
         seal_key=SealKey(kms_client, settings.seal_key_id),
         keyring=Keyring(kms_client, settings.signing_seal_key_id, store.signing_keys),
         rotation=Rotation(kms_client, settings.signing_seal_key_id),
-        bus=Bus(events or Boto3EventBridge(settings.region), settings.event_bus),
-        mailer=Mailer(ses or Boto3Ses(settings.region), settings.notice_from),
+        bus=Bus(events or _RareEventBridge(settings.region), settings.event_bus),
+        mailer=Mailer(ses or _RareSes(settings.region), settings.notice_from),
     )
+
+
+# Each of the two clients is imported where it is chosen: boto3 alone is most of a cold start.
+
+
+def _dynamodb(settings: Settings) -> DynamoDb:
+    if settings.aws_client is AwsClient.BOTO3:
+        from secondstep.boto3_client import Boto3DynamoDb
+
+        return Boto3DynamoDb(settings.region)
+    from secondstep.lean.client import LeanDynamoDb, Surroundings
+
+    return LeanDynamoDb(settings.region, Surroundings(os.environ, time.time, time.sleep))
+
+
+def _kms(settings: Settings) -> Kms:
+    if settings.aws_client is AwsClient.BOTO3:
+        from secondstep.boto3_client import Boto3Kms
+
+        return Boto3Kms(settings.region)
+    from secondstep.lean.client import LeanKms, Surroundings
+
+    return LeanKms(settings.region, Surroundings(os.environ, time.time, time.sleep))
+
+
+class _RareEventBridge:
+    """EventBridge by boto3, which is imported at the first call: no function on the login path makes one."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._client: EventBridge | None = None
+
+    def put_events(self, **request: Any) -> Answer:
+        """Put events on a bus."""
+        if self._client is None:
+            from secondstep.boto3_client import Boto3EventBridge
+
+            self._client = Boto3EventBridge(self._region)
+        return self._client.put_events(**request)
+
+
+class _RareSes:
+    """SES by boto3, imported at the first call as well."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._client: Ses | None = None
+
+    def send_email(self, **request: Any) -> Answer:
+        """Send one mail."""
+        if self._client is None:
+            from secondstep.boto3_client import Boto3Ses
+
+            self._client = Boto3Ses(self._region)
+        return self._client.send_email(**request)
 
 
 class _Environment:
