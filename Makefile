@@ -33,7 +33,7 @@ check: setup ## types, lint, the template (checkov too), a build, and every expr
 	$(OFFLINE) $(BIN)/python -m tests.checkov
 	@$(MAKE) --no-print-directory build
 	@scripts/dynamodb-local
-	DYNAMODB_LOCAL=1 scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
+	DYNAMODB_LOCAL=1 SECONDSTEP_AWS_CLIENT=lean scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
 
 e2e: setup ## the README's walks in a shell, the pages in Chromium, and 32 clients at once (LOAD_SECONDS=60)
 	@scripts/system-packages

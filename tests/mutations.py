@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.lean import mutations as of_the_lean_client
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "layers/secondstep/secondstep"
 SUITES = (  # where the aim has missed; the first red test ends a run
@@ -330,6 +332,7 @@ MUTATIONS = (
         "    if not is_right:\n",
         aim="tests/attacks/test_replacing_attacks.py tests/flows/test_call_budgets.py -k password",
     ),
+    *(Mutation(*each) for each in of_the_lean_client.MUTATIONS),
 )
 
 

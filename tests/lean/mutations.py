@@ -1,0 +1,148 @@
+"""How the lean client is broken by hand: retry rule, signature, answers, checksum, connections (`make mutations`).
+
+Each is name, file, text before, text after, and what pytest is asked to run.
+"""
+
+ROOM = "layers/secondstep/secondstep/lean"
+MUTATIONS = (
+    (
+        "a write without a condition is sent twice",
+        f"{ROOM}/client.py",
+        'return "ConditionExpression" in request',
+        "return True",
+        "tests/lean/test_retries.py -k never_sent_again",
+    ),
+    (
+        "a transaction without a token is sent twice",
+        f"{ROOM}/client.py",
+        'return "ClientRequestToken" in request',
+        "return True",
+        "tests/lean/test_retries.py -k never_sent_again",
+    ),
+    (
+        "a call is tried three times",
+        f"{ROOM}/client.py",
+        "for is_last in (False, True):",
+        "for is_last in (False, False, True):",
+        "tests/lean/test_retries.py -k two_failures",
+    ),
+    (
+        "an answer of 500 says that nothing has run",
+        f"{ROOM}/client.py",
+        "_After.UNKNOWN if reply.status >= _SERVER_FAULT",
+        "_After.NOTHING_RAN if reply.status >= _SERVER_FAULT",
+        "tests/lean/test_retries.py -k never_sent_again",
+    ),
+    (
+        "a throttled write is given up at once",
+        f"{ROOM}/client.py",
+        "if code in THROTTLES or code in _NEVER_READ:",
+        "if code in _NEVER_READ:",
+        "tests/lean/test_retries.py -k throttle",
+    ),
+    (
+        "a write is sent anew where an old connection ended in the place of its answer",
+        f"{ROOM}/client.py",
+        "if not (lost.was_stale and may_repeat):",
+        "if not lost.was_stale:",
+        "tests/lean/test_connection.py -k dying",
+    ),
+    (
+        "the sum of an answer is not looked at",
+        f"{ROOM}/client.py",
+        "return told is None or told == str(zlib.crc32(reply.body))",
+        "return True",
+        "tests/lean/test_connection.py -k sum",
+    ),
+    (
+        "the session token is not signed",
+        f"{ROOM}/signing.py",
+        'complete["X-Amz-Security-Token"] = credentials.token',
+        "pass",
+        "tests/lean/test_signature.py",
+    ),
+    (
+        "a signature of one service is good for another",
+        f"{ROOM}/signing.py",
+        "_mac(_mac(_mac(of_day, scope.region), scope.service)",
+        "_mac(_mac(of_day, scope.region)",
+        "tests/lean/test_signature.py",
+    ),
+    (
+        "the body is not signed",
+        f"{ROOM}/signing.py",
+        "hashlib.sha256(body).hexdigest()",
+        '"UNSIGNED-PAYLOAD"',
+        "tests/lean/test_signature.py",
+    ),
+    (
+        "the first credentials are kept",
+        f"{ROOM}/client.py",
+        "credentials=Credentials.of(self._around.environment)",
+        'credentials=self.__dict__.setdefault("_kept", Credentials.of(self._around.environment))',
+        "tests/lean/test_signature.py -k rotate",
+    ),
+    (
+        "a wrong clock stays wrong",
+        f"{ROOM}/client.py",
+        "moment=self._skew.now()",
+        "moment=self._around.clock()",
+        "tests/lean/test_retries.py -k clock",
+    ),
+    (
+        "every wrong signature is one of the clock",
+        f"{ROOM}/skew.py",
+        " or abs(moment - self.now()) < _TOLERATED_SECONDS",
+        "",
+        "tests/lean/test_retries.py -k wrong_otherwise",
+    ),
+    (
+        "the code keeps its namespace",
+        f"{ROOM}/answers.py",
+        '.rsplit("#", 1)[-1]',
+        "",
+        "tests/lean/test_answers.py -k 'condition or form'",
+    ),
+    (
+        "a fault of the service is a defect of ours",
+        "layers/secondstep/secondstep/aws.py",
+        "if code in _UNAVAILABLE or status >= _SERVER_FAULT:",
+        "if code in _UNAVAILABLE:",
+        "tests/lean/test_answers.py -k proxy",
+    ),
+    (
+        "a refused condition forgets the item",
+        "layers/secondstep/secondstep/aws.py",
+        'return ConditionFailed(members.get("Item"))',
+        "return ConditionFailed(None)",
+        "tests/lean/test_retries.py -k own_item",
+    ),
+    (
+        "an answer without items is an empty page",
+        f"{ROOM}/answers.py",
+        "if any(member not in answer for member in _ANSWERS[operation][1]):",
+        "if False:",
+        "tests/lean/test_answers.py -k another_shape",
+    ),
+    (
+        "an old connection is used unseen",
+        f"{ROOM}/connection.py",
+        " and not _has_ended(connection.sock)",
+        "",
+        "tests/lean/test_connection.py -k meanwhile",
+    ),
+    (
+        "a certificate of any name is believed",
+        f"{ROOM}/trust.py",
+        "    context.load_verify_locations(bundle)\n",
+        "    context.load_verify_locations(bundle)\n    context.check_hostname = False\n",
+        "tests/lean/test_connection.py -k certificate",
+    ),
+    (
+        "a certificate of any authority is believed",
+        f"{ROOM}/trust.py",
+        "    context.load_verify_locations(bundle)\n",
+        "    context.check_hostname = False\n    context.verify_mode = ssl.CERT_NONE\n",
+        "tests/lean/test_connection.py -k certificate",
+    ),
+)
