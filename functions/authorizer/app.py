@@ -16,9 +16,11 @@ from secondstep.pages import cookies
 from secondstep.session import Accepts
 from secondstep.shapes import Nothing
 from secondstep.subscriber import canonical_login_name
-from secondstep.wiring import services
+from secondstep.wiring import begin, services
 
 _PAGES = "/ui/"
+
+begin()
 
 
 class Unauthorized(Exception):

@@ -35,7 +35,7 @@ from secondstep.settings import Settings
 from secondstep.shapes import Request
 from secondstep.site_map import PageRoute
 from secondstep.telemetry import Level, telemetry
-from secondstep.wiring import Services, services
+from secondstep.wiring import Services, begin, services
 
 if TYPE_CHECKING:
     from secondstep.pages.answer import Answer
@@ -123,6 +123,7 @@ class App:
     def __init__(self, *needs: str) -> None:
         for each in needs:
             import_module(f"secondstep.{each}")
+        begin()
         self._routes: dict[tuple[str, str], Callable[[Event], Reply]] = {}
         self._pages: set[str] = set()
 

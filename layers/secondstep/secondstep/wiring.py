@@ -1,23 +1,28 @@
 """Makes the parts of an environment, once, from its settings: the only module that knows AWS's clients and the clock.
 
-The local run and the tests install their own parts (another clock); a deployed function builds them at its first
-request and keeps them: clients and caches with their own expiry, never a user's data.
+The local run and the tests install their own parts (another clock); a deployed function builds them in INIT or at its
+first request and keeps them: clients and caches with their own expiry, never a user's data.
 """
 
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 import msgspec
 
-from secondstep.aws import Answer, DynamoDb, EventBridge, Kms, Ses
+from secondstep.aws import Answer, AwsRefused, DynamoDb, EventBridge, Kms, Ses
 from secondstep.bus import Bus
+from secondstep.errors import Unavailable
 from secondstep.keys import Keyring, Rotation, SealKey
 from secondstep.mailer import Mailer
 from secondstep.settings import AwsClient, Settings
 from secondstep.store import Store
+
+
+_DEPLOYED = "AWS_LAMBDA_FUNCTION_NAME"
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +147,17 @@ _environment = _Environment()
 def services() -> Services:
     """Return this environment's parts, made at the first call."""
     return _environment.services()
+
+
+def begin() -> None:
+    """Do in INIT what the first request would wait for: make the parts, and read the public halves of the signing keys.
+
+    That read opens the connection that the first request uses. What does not answer now is asked again then.
+    """
+    if _DEPLOYED in os.environ:
+        made = services()
+        with suppress(Unavailable, AwsRefused):
+            made.keyring.published(int(made.clock()))
 
 
 def install(services: Services | None) -> None:
