@@ -21,7 +21,6 @@ from secondstep.mailer import Mailer
 from secondstep.settings import AwsClient, Settings
 from secondstep.store import Store
 
-
 _DEPLOYED = "AWS_LAMBDA_FUNCTION_NAME"
 
 
