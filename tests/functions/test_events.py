@@ -13,7 +13,7 @@ import pytest
 
 from local.event import EVENTS, World, filled, main, names
 from local.functions import LambdaContext, new_context
-from secondstep import contract
+from secondstep import contract, site_map
 from secondstep.contract import EVERYWHERE, Route
 from secondstep.subscriber import Role
 from tests.service import Service
@@ -247,6 +247,12 @@ EXPECTED: dict[str, tuple[int, str]] = {
     "openapi.query_parameter": (400, "invalid_request"),
     "health.served": (200, "ok"),
     "health.query_parameter": (400, "invalid_request"),
+    "token.unknown_code": (400, "invalid_grant"),
+    "token.unknown_grant_type": (400, "unsupported_grant_type"),
+    "token.json": (415, "invalid_request"),
+    "authorize.unknown_application": (400, "page"),
+    "ui-login.shown": (200, "ok"),
+    "ui-logo.none": (404, "page"),
     "preflight.listed_origin": (204, "ok"),
     "preflight.another_origin": (204, "ok"),
     "authorizer.admin": (200, "Allow"),
@@ -323,16 +329,26 @@ def _function(name: str, event: dict[str, Any]) -> str:
     route = _route(event)
     prefix = name.partition(".")[0]
     if prefix in ("authorizer", "rotate") or route is None:
-        return {"preflight": "published"}.get(prefix, prefix)
+        page = [each.function for each in site_map.PAGES if each.path == event.get("resource")]
+        return {"preflight": "published", "token": contract.TOKEN.function}.get(prefix, page[0] if page else prefix)
     return route.function
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """Return the code of a refusal: a problem's, OAuth's, or none, where it is said in a page or a picture."""
+    if answer["statusCode"] < 400:
+        return "ok"
+    if "json" not in answer["multiValueHeaders"]["Content-Type"][0]:
+        return "page"
+    body = json.loads(answer["body"])
+    return str(body.get("code") or body["error"])
 
 
 @pytest.mark.parametrize("name", [each for each in EXPECTED if not each.startswith(("authorizer.", "rotate."))])
 def test_an_event_leads_to_what_its_name_says(service: Service, world: World, name: str) -> None:
     event = filled(name, world)
     answer = _handler(_function(name, event))(event, _context(service))
-    body = json.loads(answer["body"]) if answer.get("body") else {}
-    assert (answer["statusCode"], body.get("code", "ok") if answer["statusCode"] >= 400 else "ok") == EXPECTED[name]
+    assert (answer["statusCode"], _said(answer)) == EXPECTED[name]
     assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
     assert answer["isBase64Encoded"] is False
 
