@@ -35,8 +35,10 @@ check: setup ## types, lint, the template (checkov too), a build, and every expr
 	@scripts/dynamodb-local
 	DYNAMODB_LOCAL=1 SECONDSTEP_AWS_CLIENT=lean scripts/loopback-only $(BIN)/python -m pytest -n auto tests/flows tests/attacks
 
-e2e: setup ## the README's walks in a shell, the pages in Chromium, and 32 clients at once (LOAD_SECONDS=60)
+e2e: setup ## the README's walks in a shell, the pages in Chromium, 32 clients at once (LOAD_SECONDS=60), a deployment
 	@scripts/system-packages
+	@scripts/tool ministack
+	@scripts/tool runtime
 	$(BIN)/python -m pytest -m e2e
 
 fuzz: setup ## call what the served OpenAPI document describes, 400 times a route and caller (FUZZ_EXAMPLES; half an hour)
