@@ -151,7 +151,7 @@ MUTATIONS = (
         f"{PACKAGE}/store/ceremonies.py",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now), not_bound())",
         "write = _accepting(charge.subscriber).require(*challenge_stands(spent.key, now))",
-        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k 'confirms or bind'",
+        aim="tests/attacks/test_enrollment_and_reset.py -k in_between",
     ),
     Mutation(
         "the challenge is not spent",
@@ -332,6 +332,41 @@ MUTATIONS = (
         "    if not is_right:\n",
         aim="tests/attacks/test_replacing_attacks.py tests/flows/test_call_budgets.py -k password",
     ),
+    Mutation(
+        "a form needs no token of its browser",
+        f"{PACKAGE}/pages/browser.py",
+        "if not is_ours or self._header(",
+        "if self._header(",
+        aim="tests/attacks/test_page_attacks.py tests/attacks/test_console_attacks.py -k 'not_shown or another_token'",
+    ),
+    Mutation(
+        "a form brings a challenge that its browser does not hold",
+        f"{PACKAGE}/pages/browser.py",
+        'return self.cookies.get(cookies.CHALLENGE, "")',
+        'return self.cookies.get(cookies.CHALLENGE, "") or self._fields().get("challenge", "")',
+        aim="tests/attacks/test_page_attacks.py -k without_its_cookie",
+    ),
+    Mutation(
+        "an application's address is compared by its beginning",
+        f"{PACKAGE}/oauth.py",
+        "redirect_uri in each.redirect_uris)",
+        "redirect_uri.startswith(each.redirect_uris))",
+        aim="tests/attacks/test_authorization_attacks.py -k foreign_address",
+    ),
+    Mutation(
+        "the verifier is not compared with its challenge",
+        f"{PACKAGE}/oauth.py",
+        "return is_same and _proves(code_verifier, self.code_challenge)",
+        "return is_same",
+        aim="tests/attacks/test_authorization_attacks.py -k 'no_verifier or serves_only'",
+    ),
+    Mutation(
+        "a code becomes tokens twice",
+        f"{PACKAGE}/store/codes.py",
+        "require(ITEM_EXISTS, absent(_SPENT_BY), above((S_EXPIRES,), now))",
+        "require(ITEM_EXISTS, above((S_EXPIRES,), now))",
+        aim="tests/attacks/test_authorization_attacks.py -k comes_twice",
+    ),
     *(Mutation(*each) for each in of_the_lean_client.MUTATIONS),
 )
 
@@ -360,7 +395,7 @@ def _survives(mutation: Mutation) -> bool:
 
 
 def _told(mutation: Mutation, verdict: str, *, survived: bool) -> bool:
-    sys.stdout.write(f"{verdict}  <-  {mutation.name}\n")
+    sys.stdout.write(f"{mutation.name:<84} {verdict}\n")
     sys.stdout.flush()
     return survived
 

@@ -7,6 +7,7 @@ import pytest
 from secondstep.account import EnrollmentTicket
 from secondstep.aws import Answer
 from secondstep.subscriber import Enrollment, Role, Status, new_epoch
+from secondstep.ticket import issue
 from tests.recording import Called
 from tests.service import PASSWORD, Person, Service, secret_of
 
@@ -310,6 +311,17 @@ def test_a_binding_that_comes_in_between_is_never_replaced(service: Service, age
     reply = service.verify(answer["challenge"], service.code_of(secret_of(answer["secret"])))
     assert reply.code == "conflict"
     assert service.record(agent).authenticators == {}
+
+
+def test_a_ticket_replaces_no_binding_that_comes_in_between(service: Service) -> None:
+    """The same with a ticket that is still good: what is bound is refused for being bound."""
+    text, stored = issue(now=service.now(), ttl_seconds=3600)
+    person = service.person("ticketed", enrollment=Enrollment.TICKETED, enrollment_ticket=stored)
+    answer = service.enroll(person, ticket=text).body
+    _meanwhile(service, person, enrollment=Enrollment.BOUND)
+    reply = service.verify(answer["challenge"], service.code_of(secret_of(answer["secret"])))
+    assert reply.code == "conflict"
+    assert service.record(person).authenticators == {}
 
 
 def test_a_subscriber_who_is_disabled_while_a_refresh_is_in_flight_gets_no_tokens(

@@ -75,10 +75,12 @@ def test_a_body_that_is_no_form_is_refused(service: Service, signed_in: Browser,
 
 def test_a_challenge_without_its_cookie_is_no_challenge(service: Service, enrolled: Person) -> None:
     browser = waiting(service, enrolled)
-    del browser.cookies[cookies.CHALLENGE]
-    browser.submit("/ui/verify", code=service.code(enrolled))
-    assert "Sign in again" in browser.text
+    challenge, form = browser.cookies.pop(cookies.CHALLENGE), browser.form("/ui/verify").fields
+    for smuggled in ({}, {"challenge": challenge}):  # no field of a form takes the cookie's place
+        browser.post("/ui/verify", {**form, "code": service.code(enrolled), **smuggled})
+        assert "Sign in again" in browser.text
     assert service.record(enrolled).recent == {}
+    assert service.sessions(enrolled) == []
 
 
 def test_an_attackers_challenge_in_a_victims_browser_never_lets_the_attacker_in(

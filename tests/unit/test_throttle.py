@@ -14,7 +14,7 @@ def test_a_window_lets_through_what_a_plain_count_does(at: list[int], now: int, 
     window = Window(limit=limit, seconds=seconds)
     charges = {str(n): moment for n, moment in enumerate(at)}
     in_force = [moment for moment in at if moment > now - seconds]
-    assert window.is_drained(charges, now) == (len(in_force) >= limit)
+    assert (window.retry_after(charges, now) > 0) == (len(in_force) >= limit)
     assert len(window.expired(charges, now)) == len(at) - len(in_force)
 
 
@@ -23,8 +23,8 @@ def test_the_time_that_is_told_is_the_first_that_fits(at: list[int], now: int, l
     window = Window(limit=limit, seconds=seconds)
     charges = {str(n): moment for n, moment in enumerate(at)}
     wait = window.retry_after(charges, now)
-    assert not window.is_drained(charges, now + wait)
-    assert wait == 0 or window.is_drained(charges, now + wait - 1)
+    assert window.retry_after(charges, now + wait) == 0
+    assert wait == 0 or window.retry_after(charges, now + wait - 1) == 1
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=60))
@@ -54,7 +54,7 @@ def test_a_window_never_lets_more_than_its_limit_into_any_stretch_of_its_length(
     window, now, charges = Window(limit=limit, seconds=seconds), 0, dict[str, int]()
     for number, gap in enumerate(gaps):
         now += gap
-        if not window.is_drained(charges, now):
+        if window.retry_after(charges, now) == 0:
             charges[str(number)] = now
     taken = sorted(charges.values())
     assert all(last - first >= seconds for first, last in zip(taken, taken[limit:], strict=False))

@@ -26,10 +26,6 @@ class Window(msgspec.Struct, frozen=True):
         """Return the names of the charges that have left the window."""
         return [name for name, at in charges.items() if at <= now - self.seconds]
 
-    def is_drained(self, charges: Mapping[str, int], now: int) -> bool:
-        """Tell whether no further charge fits now."""
-        return len(charges) - len(self.expired(charges, now)) >= self.limit
-
     def retry_after(self, charges: Mapping[str, int], now: int) -> int:
         """Return the seconds until the next charge fits; 0 where one fits now."""
         in_force = sorted(at for at in charges.values() if at > now - self.seconds)
