@@ -4,6 +4,7 @@ import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 from zlib import crc32
 
@@ -108,6 +109,24 @@ def test_what_nobody_asked_for_is_not_taken_for_the_next_answer(stage: Stage) ->
     smuggled = whole(200, {}, b'{"Item": {"of": {"S": "nobody"}}}')
     stage.plays(answers(first + smuggled), FOUND)
     assert stage.lean.dynamodb.get_item(**READ) == {"Item": {"of": {"S": "the first"}}}
+    assert stage.lean.dynamodb.get_item(**READ)["Item"] == KEY
+
+
+def test_an_answer_that_comes_unasked_is_nobodys(stage: Stage) -> None:
+    """On an idle connection, as a server's "408" before it hangs up: the next caller must not read it as its own."""
+    may_go_on, is_sent = Event(), Event()
+
+    def speaks_twice(connection: socket.socket) -> bool:
+        FOUND(connection)
+        may_go_on.wait(5)
+        says({"Item": {"of": {"S": "nobody"}}})(connection)
+        is_sent.set()
+        return True
+
+    stage.plays(speaks_twice, FOUND)
+    stage.lean.dynamodb.get_item(**READ)
+    may_go_on.set()
+    assert is_sent.wait(5)
     assert stage.lean.dynamodb.get_item(**READ)["Item"] == KEY
 
 
