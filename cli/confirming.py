@@ -14,4 +14,4 @@ def confirm(name: str, given: str | None, what_goes: str, *, canonical: Callable
         console(stderr=True).print(plain(what_goes), markup=False)
         given = typer.prompt(f"Type {name} to go on", err=True)
     if canonical(given) != name:
-        raise Conflict(f"That is not {name}. Nothing was deleted.")
+        raise Conflict(f"That is not {name}. Nothing was done.")

@@ -41,7 +41,7 @@ class OperatorDynamoDb(Boto3DynamoDb):
 
 
 class Deployment(NamedTuple):
-    """A store of the deployment, its seal key, and the ARN that its audit will name."""
+    """A store of the deployment, its seal key, the names of its tables, and the ARN that its audit will name."""
 
     store: Store
     operator_arn: str
@@ -49,6 +49,8 @@ class Deployment(NamedTuple):
     seal_key_arn: str
     region: str
     operation: Operation
+    state: str
+    audit: str
 
     def actor(self, account: str) -> ActingOperator:
         """Return the operator, acting in an account; InvalidRequest, or NotFound where there is no such account."""
@@ -87,7 +89,7 @@ def find(stack: str, region: str | None) -> Deployment:
     store = Store(tables, state=state, audit=audit, pause=time.sleep)
     operation = Operation(tables, state=state, audit=audit, pause=time.sleep)
     seal_key = SealKey(Boto3Kms(session.region_name), seal_key_arn)
-    return Deployment(store, arn, seal_key, seal_key_arn, session.region_name, operation)
+    return Deployment(store, arn, seal_key, seal_key_arn, session.region_name, operation, state, audit)
 
 
 @contextmanager

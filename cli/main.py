@@ -12,6 +12,8 @@ from cli.doctor import EXAMPLE, doctor
 from cli.importing.commands import register as register_import_and_export
 from cli.keys import keys_app
 from cli.policies import policy_app
+from cli.restored import EXAMPLES as RESTORED_EXAMPLES
+from cli.restored import restored
 from cli.subscribers import subscriber_app
 from secondstep.errors import InvalidRequest, ServiceError, Unavailable
 
@@ -24,6 +26,7 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
 app.add_typer(keys_app, name="keys")
 app.command("doctor", epilog=EXAMPLE)(doctor)
+app.command("restored", epilog=RESTORED_EXAMPLES)(restored)
 register_import_and_export(app)
 
 

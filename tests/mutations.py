@@ -184,7 +184,7 @@ MUTATIONS = (
         f"{PACKAGE}/store/sessions.py",
         "self._database.commit(self._database.changed(write), alive_part)",
         "self._database.commit(self._database.changed(write))",
-        aim="tests/attacks/test_races.py tests/attacks/test_faults.py -k refresh",
+        aim="tests/attacks/test_races.py tests/attacks/test_transaction_faults.py -k refresh",
     ),
     Mutation(
         "a recovery code is not removed",

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "layers" / "secondstep" / "secondstep"
 
 # From the bottom up. `records` are what everything exchanges; `flows` decide; `http` and `wiring` are the rim.
 RANKS = (
-    {"errors", "settings", "secret_text", "throttle", "aws", "context", "account", "visible", "telemetry"},
+    {"errors", "settings", "secret_text", "throttle", "aws", "context", "account", "visible", "telemetry", "measures"},
     {"subscriber", "cursor", "picture"},
     {"shapes", "audit", "authenticators"},
     {"contract", "announcement", "mailer", "site_map"},

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from local.template import Template
 from secondstep.audit import EventName
 from secondstep.notices.occasions import Notice
@@ -66,13 +64,6 @@ def test_one_message_in_the_queue_is_an_alarm() -> None:
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["UndeliveredQueue", "QueueName"]}}]
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
     assert alarm["TreatMissingData"] == "notBreaching"
-
-
-@pytest.mark.parametrize(("topic", "actions"), [("", None), ("arn:aws:sns:eu-west-1:1:ops", 1)])
-def test_the_alarm_tells_the_topic_where_there_is_one(topic: str, actions: int | None) -> None:
-    given = Template.load(parameters={"AlarmTopic": topic})
-    [alarm] = [each for each in given.of_type("AWS::CloudWatch::Alarm") if each.logical_id == "UndeliveredAlarm"]
-    assert given.resolve(alarm.properties).get("AlarmActions") == ([topic] if actions else None)
 
 
 def test_the_rules_alone_write_to_the_queue_without_a_role() -> None:

@@ -131,6 +131,7 @@ def _forged_headers(forge: Forge) -> dict[str, str]:
         "twice": f"{forge.genuine}.{forge.genuine}",
         "in quotes": f'"{forge.genuine}"',
         "padded": "=.".join(forge.genuine.split(".")) + "=",
+        "padded at its end": forge.genuine + "==",
     }
 
 

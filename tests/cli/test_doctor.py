@@ -161,7 +161,7 @@ def raised(cloud: Cloud, alarm: Resource) -> None:
     """Make an alarm of the template."""
     name = f"secondstep-{alarm.logical_id}"
     told = cloud.template.resolve(alarm.properties)
-    told.pop("AlarmActions", None)
+    told |= {"AlarmActions": [], "OKActions": [], "Threshold": float(told["Threshold"])}
     cloud.client("cloudwatch").put_metric_alarm(AlarmName=name, **told)
     cloud.also(alarm.type, alarm.logical_id, name)
 

@@ -225,3 +225,16 @@ def test_no_address_of_the_pages_names_another_host(
     assert browser.status == 200
     assert not [each.action for each in browser.page.forms if each.action.startswith("//")]
     assert not [each for each in browser.page.links if each.startswith("//")]
+
+
+@pytest.mark.parametrize("path", ["/ui/verify", "/ui/recover"])
+def test_the_second_step_says_whose_it_is(
+    service: Service, browser: Browser, enrolled: Person, admin: Person, path: str
+) -> None:
+    """With two windows of one browser the later sign-in counts in both: the name is what tells."""
+    first = waiting(browser, enrolled).get(path)
+    assert enrolled.login_name in first.text
+    waiting(browser, admin)
+    browser.get("/ui/verify").submit("/ui/verify", code=service.wrong_code(admin))
+    assert browser.status == 401
+    assert admin.login_name in browser.text

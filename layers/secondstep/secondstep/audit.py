@@ -46,6 +46,7 @@ class EventName(StrEnum):
     POLICY_CHANGED = "policy_changed"
     IMPORTED = "imported"
     EXPORTED = "exported"
+    RESTORED = "restored"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from secondstep import measures
 from secondstep.account import Policy
 from secondstep.audit import Event, EventName, Outcome, event_about
 from secondstep.authenticators import totp
@@ -10,6 +11,7 @@ from secondstep.context import RequestContext
 from secondstep.errors import ChallengeInvalid
 from secondstep.explanation import Judged
 from secondstep.keys import SealKey
+from secondstep.measures import Measure
 from secondstep.store.charges import Charge
 from secondstep.subscriber import Authenticator
 from secondstep.throttle import MOST_IN_A_ROW
@@ -48,6 +50,7 @@ def evaluate(
             tolerance_steps=policy.tolerance_steps,
         )
         if verdict.kind == "accepted":
+            measures.note(Measure.ACCEPTED_OFFSET, verdict.step - totp.step_at(context.now))
             return Accepted(authenticator, verdict.step)
         judged.append(Judged(authenticator.id, verdict))
     return judged
@@ -73,6 +76,7 @@ def prove_pending(
     )
     if verdict.kind != "accepted":
         return Judged(pending.authenticator_id, verdict)
+    measures.note(Measure.ACCEPTED_OFFSET, verdict.step - totp.step_at(context.now))
     return Authenticator(
         id=pending.authenticator_id,
         name=pending.name,

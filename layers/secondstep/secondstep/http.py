@@ -29,6 +29,7 @@ from secondstep.errors import (
     UnsupportedMediaType,
 )
 from secondstep.incoming import header_values, parse_body, parse_form, parse_query
+from secondstep.measures import Taken, listening
 from secondstep.oauth import TokenRefused
 from secondstep.session import Accepts
 from secondstep.settings import Settings
@@ -40,6 +41,7 @@ from secondstep.wiring import Services, begin, services
 if TYPE_CHECKING:
     from secondstep.pages.answer import Answer
     from secondstep.pages.browser import Browser
+    from secondstep.pages.site import Sent
 
 _UNAUTHORIZED = 401
 
@@ -154,7 +156,7 @@ class App:
 
         def register(handler: Callable[["Browser"], "Answer"]) -> Callable[["Browser"], "Answer"]:
             self._pages.add(route.path)
-            self._add(route, lambda event: _page(event, handler))
+            self._add(route, lambda event: _guarded(lambda it: _page(it, handler), event, refuse=_refusing_page))
             return handler
 
         return register
@@ -169,11 +171,12 @@ class App:
     def __call__(self, event: Event, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Lambda calls with both
         """Answer a REST proxy event; nothing but a complete answer ever leaves."""
         answer = self._routes.get((event["httpMethod"], event["resource"]), _unknown_route)
-        reply = _guarded(answer, event)
+        with listening() as taken:
+            reply = _guarded(answer, event)
         headers = {name: value if isinstance(value, list) else [value] for name, value in reply.headers.items()}
         if event["resource"] not in self._pages:  # a page is for who sits in front of it, never for another site
             self._add_cors(headers, event)
-        _report(event, reply)
+        _report(event, reply, taken)
         return {
             "statusCode": reply.status,
             "body": reply.body,
@@ -215,11 +218,24 @@ def _form_call[Body: Request](event: Event, route: Route, takes: type[Body]) -> 
     return Call(body=parse_form(event, takes), context=context, services=environment, event=event)
 
 
+type Refuse = Callable[[ServiceError, Event], Reply]
+
+
 def _page(event: Event, handler: Callable[["Browser"], "Answer"]) -> Reply:
     from secondstep.pages import site
 
     environment = services()
-    sent = site.answer(event, environment, request_context(event, environment), handler)
+    return _html(site.answer(event, environment, request_context(event, environment), handler))
+
+
+def _refusing_page(refused: ServiceError, event: Event) -> Reply:
+    from secondstep.pages import site
+
+    environment = services()
+    return _html(site.plain_failure(event, environment, request_context(event, environment), refused))
+
+
+def _html(sent: "Sent") -> Reply:
     headers: dict[str, str | list[str]] = {**SECURITY_HEADERS, **sent.headers}
     if sent.cookies:
         headers["Set-Cookie"] = list(sent.cookies)
@@ -230,15 +246,19 @@ def _unknown_route(event: Event) -> Reply:
     return _problem(NotFound(), event)
 
 
-def _guarded(answer: Callable[[Event], Reply], event: Event) -> Reply:
-    """Turn what was raised into a problem, before Lambda sees it: it would log the message and the trace."""
+def _guarded(answer: Callable[[Event], Reply], event: Event, *, refuse: Refuse | None = None) -> Reply:
+    """Turn what was raised into a refusal, before Lambda sees it: it would log the message and the trace.
+
+    A refusal is a problem, or what `refuse` makes of it.
+    """
+    made = refuse or _problem
     try:
         return answer(event)
     except ServiceError as refused:
-        return _problem(refused, event)
+        return made(refused, event)
     except Exception:  # noqa: BLE001 - the last resort: deny, and say nothing of what happened (fault F29)
         log_defect()
-        return _problem(InternalError(), event)
+        return made(InternalError(), event)
 
 
 def _granted(answer: Callable[[], object], route: Route) -> Reply:
@@ -344,12 +364,12 @@ def log_defect() -> None:
     telemetry.say(Level.ERROR, "defect", kind=name, refusal=refusal, places=places[-6:])
 
 
-def _report(event: Event, reply: Reply) -> None:
-    """Log and count each request in one line: route, status, code; never a name, path, body or token."""
+def _report(event: Event, reply: Reply, taken: Taken) -> None:
+    """Log and count each request, and what it has measured, in one line; never a name, path, body or token."""
     request_id = (event.get("requestContext") or {}).get("requestId")
     telemetry.count(
         "answered",
-        [(reply.code, 1)],
+        [(reply.code, 1), *taken],
         route=event["resource"],
         method=event["httpMethod"],
         status=reply.status,

@@ -5,6 +5,8 @@ moved elsewhere is of no use. A signing key is opened once per environment and h
 """
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -15,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from secondstep import measures
 from secondstep.authenticators.totp import Secret
-from secondstep.aws import AwsUnavailable, Kms
+from secondstep.aws import AwsError, AwsUnavailable, Kms
 from secondstep.errors import InvalidToken, Unavailable
+from secondstep.measures import Measure
 from secondstep.session import ACCESS_TOKEN_SECONDS, SigningKey
 from secondstep.store.signing_keys import SealedSigningKey, SigningKeys
 from secondstep.subscriber import Subscriber, new_id
@@ -29,6 +33,18 @@ ANNOUNCED_SECONDS = 24 * 60 * 60  # a key stands in the JWKS a day before it sig
 _RSA_BITS = 2048
 
 
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Count what KMS did not do. What it may do later is Unavailable; what it never will (denied) stays a defect."""
+    try:
+        yield
+    except AwsError as fault:
+        measures.note(Measure.KEY_FAILED)
+        if isinstance(fault, AwsUnavailable):
+            raise Unavailable from fault
+        raise
+
+
 class SealKey:
     """The KMS key of the TOTP secrets."""
 
@@ -38,26 +54,22 @@ class SealKey:
 
     def seal(self, secret: Secret, subscriber: Subscriber, authenticator_id: str) -> bytes:
         """Return the secret as a ciphertext of this subscriber's and authenticator's own (one Encrypt)."""
-        try:
+        with _asking():
             answer = self._client.encrypt(
                 KeyId=self._key_id,
                 Plaintext=secret.raw,
                 EncryptionContext=seal_context(subscriber, authenticator_id),
             )
-        except AwsUnavailable as fault:
-            raise Unavailable from fault
         return bytes(answer["CiphertextBlob"])
 
     def open(self, sealed: bytes, subscriber: Subscriber, authenticator_id: str) -> Secret:
         """Return the secret (one Decrypt); a ciphertext of somebody else's is a defect, never a wrong code."""
-        try:
+        with _asking():
             answer = self._client.decrypt(
                 KeyId=self._key_id,
                 CiphertextBlob=sealed,
                 EncryptionContext=seal_context(subscriber, authenticator_id),
             )
-        except AwsUnavailable as fault:
-            raise Unavailable from fault
         return Secret(bytes(answer["Plaintext"]))
 
 
@@ -121,14 +133,12 @@ class Keyring:
         return self._keys
 
     def _open(self, sealed: SealedSigningKey) -> rsa.RSAPrivateKey:
-        try:
+        with _asking():
             answer = self._client.decrypt(
                 KeyId=self._key_id,
                 CiphertextBlob=sealed.sealed_private_key,
                 EncryptionContext=_signing_context(sealed.kid),
             )
-        except AwsUnavailable as fault:
-            raise Unavailable from fault
         # Validating an RSA key costs 35 ms of every cold start; KMS has authenticated this one under its own context.
         key = load_der_private_key(bytes(answer["Plaintext"]), password=None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -147,10 +157,8 @@ class Rotation:
         """Return a new RSA 2048 pair, its private half sealed under its own `kid` (one Encrypt)."""
         kid, private = new_id(), rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        try:
+        with _asking():
             answer = self._client.encrypt(KeyId=self._key_id, Plaintext=der, EncryptionContext=_signing_context(kid))
-        except AwsUnavailable as fault:
-            raise Unavailable from fault
         return SealedSigningKey(
             kid=kid,
             sealed_private_key=bytes(answer["CiphertextBlob"]),

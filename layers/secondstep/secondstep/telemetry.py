@@ -4,6 +4,7 @@ A line that counts something holds the metric as well (CloudWatch's embedded met
 request is log and metric at once. Never a name, path, body, token or message of an exception: the callers see to that.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -12,7 +13,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-NAMESPACE = SERVICE = "secondstep"
+SERVICE = "secondstep"
+NAMESPACE = os.environ.get("METRICS_NAMESPACE", SERVICE)  # the stack's name: two stacks do not count together
 
 
 class Level(StrEnum):

@@ -3,6 +3,7 @@
 Imported where a token is verified, and not before: PyJWT is a quarter of a cold start, and a login only issues tokens.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from secondstep.errors import InvalidToken
 from secondstep.session import ALGORITHM, TOKEN_TYPE, Accepts, Claims
 
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}")  # RFC 7515 section 2: no padding; PyJWT forgives it
 _TEXT_CLAIMS = ("iss", "sub", "aud", "account", "sid", "jti", "login_name", "acr")
 _TIME_CLAIMS = ("exp", "nbf", "iat", "auth_time")
 
 
 def key_id(token: str) -> str:
     """Return the id of the key that a token says it was signed with; InvalidToken where it is not ours."""
+    if not _COMPACT.fullmatch(token):  # one token has one spelling
+        raise InvalidToken
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError as refused:

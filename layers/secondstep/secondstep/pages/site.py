@@ -51,6 +51,12 @@ def failure(browser: Browser, refused: ServiceError) -> Page:
     return Page(template="failure", shows={"error": told(refused)}, account=account, status=refused.status)
 
 
+def plain_failure(event: Mapping[str, Any], services: Services, context: RequestContext, refused: ServiceError) -> Sent:
+    """Return a refusal's page that asks AWS nothing: the account's name and colours may be out of reach as well."""
+    page = Page(template="failure", shows={"error": told(refused)}, status=refused.status)
+    return _sent(page, Browser(event, services, context))
+
+
 def _sent(made: Answer, browser: Browser) -> Sent:
     match made:
         case GoTo():
@@ -66,6 +72,7 @@ def _sent(made: Answer, browser: Browser) -> Sent:
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY,
                 "X-Frame-Options": "DENY",
                 "Cross-Origin-Opener-Policy": "same-origin",
+                **_when_again(made),
                 **made.headers,
             }
             known = (cookies.kept(cookies.BROWSER, browser.secret),) if _is_new(browser) else ()
@@ -77,6 +84,12 @@ def _language(browser: Browser) -> tuple[str, ...]:
     """Return the cookie of a language that was asked for: it is spoken until another one is."""
     asked = browser.asked_language
     return (cookies.kept(cookies.LANGUAGE, asked.tag),) if asked else ()
+
+
+def _when_again(made: Page) -> dict[str, str]:
+    """Return the header that tells a program in a browser's place what the page tells its reader."""
+    wait = made.shows.get("error", {}).get("retry_after")
+    return {} if wait is None else {"Retry-After": str(wait)}
 
 
 def _is_new(browser: Browser) -> bool:
