@@ -15,6 +15,7 @@ import pyotp
 
 from local.seeds import ACCOUNT, PASSWORD, Seeds
 from secondstep import wiring
+from secondstep.boto3_client import Boto3DynamoDb, Boto3Kms
 from secondstep.session import ACCESS_TOKEN_SECONDS
 from secondstep.settings import Settings
 from secondstep.store.codec import decode_item
@@ -260,7 +261,9 @@ class Visitor:
             "SIGNING_SEAL_KEY_ID": outputs["SigningSealKeyArn"],
         }
         with patch.dict(os.environ, environment):
-            self.seeds.write(wiring.build(Settings.from_environment(os.environ)), self.dynamodb)
+            settings = Settings.from_environment(os.environ)
+            dynamodb, kms = Boto3DynamoDb(settings.region), Boto3Kms(settings.region)
+            self.seeds.write(wiring.build(settings, dynamodb=dynamodb, kms=kms), self.dynamodb)
 
     def _items(self) -> list[Json]:
         found: list[Json] = self.dynamodb.scan(TableName=self.state_table, ConsistentRead=True)["Items"]
