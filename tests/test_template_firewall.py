@@ -64,3 +64,11 @@ def test_nothing_that_goes_through_is_kept(rule: str) -> None:
 
 def test_a_refusal_is_a_problem_of_the_contract() -> None:
     assert "WAF_FILTERED" in templates.body()["x-amazon-apigateway-gateway-responses"]
+
+
+def test_no_metric_has_a_name_that_waf_keeps_for_itself() -> None:
+    """`All` and `Default_Action` are refused, and only the deployment would tell."""
+    acl = resources("AWS::WAFv2::WebACL")["WebAcl"]["Properties"]
+    names = [each["VisibilityConfig"]["MetricName"] for each in (acl, *RULES.values())]
+    assert len(names) == len(set(names))
+    assert not {"all", "default_action"} & {each.lower() for each in names}
