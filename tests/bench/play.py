@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CLIENTS = ("boto3", "lean")
+CLIENTS = ("lean", "boto3")  # the first one is what a deployment has, and is held to the goals
 _ROOT = Path(__file__).resolve().parents[2]
 # As on Lambda: the layer's packages and the runtime's own, none of a developer's (botocore would take awscrt along).
 PYTHON = _ROOT / ".tools" / "runtime" / "bin" / "python"

@@ -31,7 +31,8 @@ type Handle = Callable[[Any, Any], Any]
 def begin(file: Path, port: int) -> tuple[dict[str, Any], list[tuple[Handle, Any]]]:
     """Put a scenario's environment in place, import its handlers and stop their clock; return what to invoke."""
     scenario = json.loads(file.read_text())
-    os.environ.update(scenario["environment"])
+    chosen = os.environ["SECONDSTEP_AWS_CLIENT"]  # what the request was recorded with stays behind
+    os.environ.update(scenario["environment"] | {"SECONDSTEP_AWS_CLIENT": chosen})
     os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
     handlers = [(_imported(name), event) for name, event in scenario["invocations"]]
     from secondstep import wiring
