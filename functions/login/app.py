@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from secondstep import contract, shapes, site_map
+from secondstep.authenticators import password
 from secondstep.flows import login
 from secondstep.http import App, Call
 from secondstep.issuing import login_answer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from secondstep.pages.browser import Browser
 
 handler = App()
+password.take_memory()
 
 
 @handler.route(contract.LOGIN, shapes.LoginRequest)

@@ -1,5 +1,8 @@
 """Passwords: whole, in one normal form, never free of cost, and by rules that count what a person sees."""
 
+import subprocess
+import sys
+
 import argon2
 import pytest
 from argon2.exceptions import VerifyMismatchError
@@ -214,3 +217,14 @@ def test_an_own_word_beside_enough_else_is_no_reason(typed: str) -> None:
 
 def test_an_empty_own_word_takes_nothing_out() -> None:
     assert refusal("zqvwxjkp", own_words=("", "acme")) is None
+
+
+def test_the_first_hash_finds_its_memory_in_place() -> None:
+    """In a process of its own: the pages of 19 MiB are 4,864 faults, unless they are there."""
+    code = (
+        "import resource; from secondstep.authenticators import password; password.take_memory()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt; password.match('x', None)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert int(told.stdout) < 500

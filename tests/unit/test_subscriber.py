@@ -126,7 +126,7 @@ def test_each_code_point_alone_has_a_canonical_form_that_is_its_own() -> None:
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + "@.-_+ ", min_size=1, max_size=128))
 def test_case_and_outer_blanks_never_make_another_name(typed: str) -> None:
-    if not typed.strip():
+    if typed.strip() in ("", ".", ".."):
         return
     assert canonical_login_name(f" {typed.upper()} ") == canonical_login_name(typed.lower())
 
