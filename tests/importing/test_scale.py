@@ -20,6 +20,7 @@ from tests.importing.moving_in import Command, logs_in, somebody
 from tests.service import ACCOUNT, Person, Service
 
 IS_FULL = os.environ.get("IMPORT_SCALE") == "full"
+pytestmark = pytest.mark.hashing
 AT_FULL_COST, AT_LOW_COST, LOGGED_IN = (20, 1000, 25) if IS_FULL else (1, 30, 2)
 
 

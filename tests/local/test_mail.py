@@ -7,7 +7,7 @@ import pyotp
 from local.run import options
 from tests.local.test_runner import Run, free_port, login, running
 
-SECONDS = 10
+SECONDS = 60
 
 
 def enroll(run: Run) -> None:
