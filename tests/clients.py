@@ -105,5 +105,6 @@ def _at_moto(received: Received) -> Act:
         raise AssertionError(received.operation)
     status, told, body = reply
     raw = body.encode() if isinstance(body, str) else body
-    kept = {name: str(value) for name, value in told.items() if name.lower() not in ("content-length", "connection")}
+    pairs = dict(told).items()  # of a refusal moto tells pairs
+    kept = {name: str(value) for name, value in pairs if name.lower() not in ("content-length", "connection")}
     return answers(whole(int(status), kept, raw))
