@@ -328,9 +328,33 @@ MUTATIONS = (
         "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
         "    if not password.match(current_password, subscriber.password_hash):\n",
         "    is_right = password.match(current_password, subscriber.password_hash)\n"
+        "    charge = store.passwords.charge_name('' if is_right else session.subscriber_hash, context.now)\n"
+        "    if not is_right:\n",
+        aim="tests/attacks/test_replacing_attacks.py -k guesses_at_the_password",
+    ),
+    Mutation(
+        "a current password is hashed before it is paid for",
+        f"{PACKAGE}/flows/password.py",
+        "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
+        "    if not password.match(current_password, subscriber.password_hash):\n",
+        "    is_right = password.match(current_password, subscriber.password_hash)\n"
         "    charge = store.passwords.charge_name(session.subscriber_hash, context.now)\n"
         "    if not is_right:\n",
-        aim="tests/attacks/test_replacing_attacks.py tests/flows/test_call_budgets.py -k password",
+        aim="tests/attacks/test_replacing_attacks.py -k hashed",
+    ),
+    Mutation(
+        "a transaction's token comes from what it writes to",
+        f"{PACKAGE}/store/database.py",
+        "token = secrets.token_hex(16)",
+        "token = str(next(iter(parts[0].values())).get('Key'))[-36:]",
+        aim="tests/attacks/test_idempotency.py -k another_token",
+    ),
+    Mutation(
+        "a retry of a transaction has a token of its own",
+        f"{PACKAGE}/store/database.py",
+        "ClientRequestToken=token)",
+        "ClientRequestToken=secrets.token_hex(16))",
+        aim="tests/attacks/test_idempotency.py -k another_token",
     ),
     Mutation(
         "a form needs no token of its browser",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secondstep import ticket
-from secondstep.authenticators import recovery_codes
+from secondstep.authenticators import password, recovery_codes
 from secondstep.store.layout import name_budget_key
 from secondstep.subscriber import Enrollment, new_epoch
 from tests.attacks.racing import NEW_PASSWORD, everything, meanwhile, successes_of
@@ -224,6 +224,19 @@ def test_parallel_guesses_at_the_password_are_ten_and_touch_no_code_budget(
     assert [each["outcome"] for each in service.events("password_changed")] == ["failure"] * 10
     step_up = service.post("/step-up", {"code": service.code(enrolled)}, token=token)
     assert step_up.status == 200
+
+
+def test_a_password_that_is_not_paid_for_is_not_hashed(
+    service: Service, enrolled: Person, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.clock.advance(60)
+    for _ in range(10):
+        assert change_password(service, token, "wrong").code == "invalid_credentials"
+    matched: list[object] = []
+    monkeypatch.setattr(password, "match", lambda *presented: matched.append(presented))
+    assert change_password(service, token).code == "too_many_attempts"
+    assert service.log_in(enrolled).code == "too_many_attempts"
+    assert matched == []
 
 
 def test_wrong_codes_touch_no_password_budget(service: Service, enrolled: Person, token: str) -> None:
