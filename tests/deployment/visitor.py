@@ -57,8 +57,12 @@ class Reply(NamedTuple):
 
     @property
     def code(self) -> str:
-        """Return the code of a problem, or `ok`."""
-        return str(self.body.get("code", "no problem+json")) if self.status >= 400 else "ok"
+        """Return the code of a problem, the error of OAuth, `page` for one that says so to people, or `ok`."""
+        if self.status < 400:
+            return "ok"
+        if (self.headers.get("Content-Type") or "").startswith("text/html"):
+            return "page"
+        return str(self.body.get("code") or self.body.get("error", "no problem+json"))
 
 
 def patiently(ask: Callable[[], Reply]) -> Reply:
