@@ -174,7 +174,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an application's token opens this service",
-        f"{PACKAGE}/session.py",
+        f"{PACKAGE}/tokens.py",
         "(accepts is Accepts.EITHER_TOKEN and for_an_application)",
         "for_an_application",
         aim="tests/attacks/test_enrollment_and_reset.py -k only_an_admins",
@@ -184,7 +184,7 @@ MUTATIONS = (
         f"{PACKAGE}/store/sessions.py",
         "self._database.commit(self._database.changed(write), alive_part)",
         "self._database.commit(self._database.changed(write))",
-        aim="tests/attacks/test_races.py tests/attacks/test_transaction_faults.py -k refresh",
+        aim="tests/attacks/test_enrollment_and_reset.py -k refresh_is_in_flight",
     ),
     Mutation(
         "a recovery code is not removed",
@@ -241,7 +241,7 @@ MUTATIONS = (
         f"{PACKAGE}/flows/administration.py",
         "if actor.is_oneself(subject.sub):",
         "if False:",
-        aim="tests/attacks/test_admin_attacks.py -k oneself",
+        aim="tests/attacks/test_admin_attacks.py -k on_themselves",
     ),
     Mutation(
         "the operator removes the last admin",
