@@ -94,9 +94,13 @@ def test_a_claim_rests_on_tests_that_have_a_name_and_never_on_a_folder(document:
     assert not {link for link in links if "tests/" in link and (document.parent / link).is_dir()}
 
 
-def test_the_threat_model_speaks_of_every_attack_of_the_catalogue() -> None:
+def test_the_threat_model_has_guard_and_test_for_every_attack_or_says_why_not() -> None:
     section = THREATS.read_text("utf-8").partition("## The attack list")[2].partition("\n## ")[0]
-    assert set(re.findall(r"\bA\d\d\b", section)) == {f"A{number:02}" for number in range(1, 54)}
+    table = re.findall(r"^\| (A\d\d) \| (.+) \| (.+) \| (.+) \|$", section, re.MULTILINE)
+    without = re.findall(r"\b(A\d\d) \([^)]+\)", section.partition("Not in this release")[2])
+    assert {attack for attack, *_ in table} | set(without) == {f"A{number:02}" for number in range(1, 54)}
+    assert not {attack for attack, *_ in table} & set(without)
+    assert not [attack for attack, _, _, tests in table if not re.search(r"`tests/[\w/]+\.py::test_\w+`", tests)]
 
 
 def test_the_request_walk_lists_the_rooms_from_the_top_down() -> None:
