@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,16 @@ PYTHON = _ROOT / ".tools" / "runtime" / "bin" / "python"
 @contextmanager
 def canned(*files: Path) -> Iterator[int]:
     """Run a canned AWS that answers from the tapes of scenarios; yield its port."""
-    command = [sys.executable, "-m", "tests.bench.canned", *map(str, files)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with serving([sys.executable, "-m", "tests.bench.canned", *map(str, files)], os.environ) as port:
+        yield port
+
+
+@contextmanager
+def serving(command: list[str], its_environment: Mapping[str, str]) -> Iterator[int]:
+    """Run a server that prints its port and ends with its standard input; yield the port."""
+    with subprocess.Popen(  # noqa: S603
+        command, env=its_environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin
         assert process.stdout
         try:

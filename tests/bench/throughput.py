@@ -3,11 +3,9 @@
 import json
 import socket
 import statistics
-import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -42,19 +40,9 @@ def measure(files: list[Path], client: str, logins: int) -> Throughput:
     return Throughput(len(took) / passed, ranks[49], ranks[94], ranks[98])
 
 
-@contextmanager
-def _host(files: list[Path], port: int, client: str) -> Iterator[int]:
+def _host(files: list[Path], port: int, client: str) -> AbstractContextManager[int]:
     command = [str(play.PYTHON), "-m", "tests.bench.host", str(port), str(ENVIRONMENTS), *map(str, files)]
-    environment = play.environment(client)
-    with subprocess.Popen(  # noqa: S603
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
+    return play.serving(command, play.environment(client))
 
 
 def _client(port: int, logins: int) -> list[float]:

@@ -1,23 +1,17 @@
 """A browser as a person has it: Debian's Chromium, driven by Playwright, against a running local cloud."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.browser.person import Person
-from tests.readme import ROOT
+from tests.e2e.running import local
 
-_READY_SECONDS = 40
 _QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 CHROMIUM = "/usr/bin/chromium"
 
@@ -25,37 +19,8 @@ CHROMIUM = "/usr/bin/chromium"
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run the local cloud and return its address."""
-    port = _two_free_ports()
-    console = tmp_path_factory.mktemp("local") / "console"
-    environment = os.environ | {"PORT": str(port)}
-    with console.open("w") as written:
-        command = [sys.executable, "-m", "local"]
-        local = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written)  # noqa: S603
-        try:
-            _wait(console, local)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            local.terminate()
-            local.wait(timeout=20)
-
-
-def _two_free_ports() -> int:
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
-def _wait(console: Path, local: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while "\nReady at" not in console.read_text("utf-8"):
-        if time.monotonic() > until or local.poll() is not None:
-            pytest.fail("the local cloud did not start")
+    with local(tmp_path_factory.mktemp("local") / "console") as running:
+        yield f"http://127.0.0.1:{running.port}"
         time.sleep(0.05)
 
 

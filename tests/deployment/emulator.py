@@ -86,7 +86,7 @@ def deployed(built: Path, place: Path) -> Iterator["Deployment"]:
         subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=place) as ministack,  # noqa: S603
     ):
         try:
-            _wait_for(port, ministack, place / "ministack.log")
+            wait_for(port, ministack, place / "ministack.log")
             yield _deploy(built, f"http://127.0.0.1:{port}", decisions)
         finally:
             ministack.terminate()
@@ -217,11 +217,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until a process listens; AssertionError, with what it has logged, where it does not."""
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise AssertionError(f"ministack did not start: {log.read_text('utf-8')}")
+    raise AssertionError(f"{log.stem} did not start: {log.read_text('utf-8')}")

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local.template import ROOT
-from tests.deployment.emulator import Deployment, free_port
+from tests.deployment.emulator import Deployment, free_port, wait_for
 
 PYTHON = ROOT / ".tools" / "runtime" / "bin" / "python"
 # What AWS's Python 3.13 brings along: the runtime client, boto3, and what those need.
@@ -37,7 +36,6 @@ mount --bind {code} /var/task && mount -o remount,ro,bind /var/task
 mount --bind {layer} /opt && mount -o remount,ro,bind /opt
 cd /var/task
 """
-_READY_SECONDS = 30
 
 
 class Gate:
@@ -138,7 +136,7 @@ def environment(
         subprocess.Popen(run, env=given, stdout=log, stderr=log) as process,  # noqa: S603
     ):
         try:
-            _wait_for(port, process, place / f"{function}.log")
+            wait_for(port, process, place / f"{function}.log")
             yield Environment(process, port)
         finally:
             for each in (*_children(process.pid), process.pid):
@@ -196,13 +194,3 @@ def _received(connection: socket.socket) -> bytes:
         return connection.recv(65536)
     except OSError:
         return b""
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"the emulator did not start: {log.read_text('utf-8')}")

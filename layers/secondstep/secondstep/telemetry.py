@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
@@ -28,9 +28,8 @@ class Level(StrEnum):
 class Telemetry:
     """Where the lines go; `least` keeps the lesser ones, and with them the metrics, off a developer's screen."""
 
-    def __init__(self, least: Level = Level.INFO, stream: TextIO | None = None) -> None:
+    def __init__(self, least: Level = Level.INFO) -> None:
         self.least = least
-        self._stream = stream
 
     def say(self, level: Level, message: str, **fields: Any) -> None:
         """Write one line."""
@@ -47,9 +46,8 @@ class Telemetry:
         if _WEIGHT[level] < _WEIGHT[self.least]:
             return
         line = {"level": level, "message": message, "service": SERVICE, **fields}
-        stream = self._stream or sys.stdout
-        stream.write(msgspec.json.encode(line).decode() + "\n")  # in one piece, for threads write at the same time
-        stream.flush()
+        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")  # in one piece: threads write at the same time
+        sys.stdout.flush()
 
 
 _WEIGHT = {level: weight for weight, level in enumerate(Level)}
