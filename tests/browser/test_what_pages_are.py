@@ -1,9 +1,7 @@
 """What holds of every page in every state: accessible, light, by keyboard alone, from nowhere else."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -41,26 +39,18 @@ def test_no_page_is_wider_than_a_small_phone(open_browser: Callable[..., Person]
 
 def test_every_page_is_light_comes_from_here_and_breaks_no_rule_of_its_policy(person: Person) -> None:
     for state in states(person):
-        with _weighed(person) as weighs:
-            person.page.reload() if person.page.url.endswith(("login", "account", "add")) else None
-        assert weighs["bytes"] < _HEAVIEST, state
-        assert len(person.page.content().encode()) < _HEAVIEST, state
+        weight = _weight(person)
+        assert 1024 < weight < _HEAVIEST, state
     assert person.strangers == []
     assert person.complaints == []
 
 
-@contextmanager
-def _weighed(person: Person) -> Iterator[dict[str, int]]:
-    total = {"bytes": 0}
-
-    def add(response: Any) -> None:
-        if response.status == 200:
-            total["bytes"] += len(response.body())
-
-    person.page.on("response", add)
-    yield total
+def _weight(person: Person) -> int:
+    """Bytes of the page and of all that it loads (style, script, pictures), unpacked, cached or not."""
     person.page.wait_for_load_state("networkidle")
-    person.page.remove_listener("response", add)
+    weighed = """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+        .reduce((total, each) => total + each.decodedBodySize, 0)"""
+    return int(person.page.evaluate(weighed))
 
 
 def test_the_end_of_a_page_is_told_in_the_readers_own_time_and_again_a_minute_before(
