@@ -162,8 +162,8 @@ class Restoration:
 
     def _return(self, revived: Revived, happened: list[Event]) -> Line:
         subject, context = revived.subscriber, self._context()
-        because = tuple(sorted({each.event.value for each in happened if each.event in RESETS}))
-        by_hand = tuple(sorted({each.event.value for each in happened if each.event in BY_HAND}))
+        because = tuple(sorted({str(each.event) for each in happened if each.event in RESETS}))
+        by_hand = tuple(sorted({str(each.event) for each in happened if each.event in BY_HAND}))
         text, rebinding = self._rebinding(subject, context) if because else (None, None)
         how = Return(
             epoch=new_epoch(),

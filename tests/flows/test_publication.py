@@ -214,7 +214,7 @@ def test_a_refused_call_fails_the_function_so_that_lambda_halves_the_batch() -> 
 
 def test_a_record_that_cannot_be_read_stops_in_its_place() -> None:
     bus = FussyBus()
-    records = [record(1), record(2, event="unheard_of"), record(3)]
+    records = [record(1), record(2, outcome="unheard_of"), record(3)]
     assert publish(records, Bus(bus, BUS)) == numbers(*records[1:])
     assert bus.taken == ["id1"]
 
@@ -231,7 +231,7 @@ def test_the_function_tells_lambda_which_records_come_again(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside = Outside(service)
-    records = [record(1), record(2, event="unheard_of")]
+    records = [record(1), record(2, outcome="unheard_of")]
     answer = outside.invoke("NotifyFunction", {"Records": records})
     assert answer == {"batchItemFailures": [{"itemIdentifier": number} for number in numbers(records[1])]}
     assert outside.invoke("NotifyFunction", {"Records": records[:1]}) == {"batchItemFailures": []}

@@ -52,7 +52,7 @@ def announce(event: Event) -> Announcement:
         id=event.id,
         at=event.at,
         milliseconds=event.milliseconds,
-        event=event.event.value,
+        event=str(event.event),
         outcome=event.outcome,
         account=event.account,
         subscriber=event.subscriber_hash,

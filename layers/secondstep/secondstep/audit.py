@@ -84,12 +84,15 @@ class Operator(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What is appended to the Audit table; `at` in epoch seconds."""
+    """What is appended to the Audit table; `at` in epoch seconds.
+
+    One that was read may bear a name of a later release, as it is stored: after a way back, or while a deployment runs.
+    """
 
     id: str
     at: int
     milliseconds: int
-    event: EventName
+    event: EventName | str
     outcome: Outcome
     account: str | None
     subscriber_hash: str | None

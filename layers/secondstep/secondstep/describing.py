@@ -133,7 +133,7 @@ def event(it: Event) -> EventAnswer:
     return EventAnswer(
         id=it.id,
         at=it.at,
-        event=it.event.value,
+        event=str(it.event),
         outcome=it.outcome.value,
         actor=it.actor.as_map() if it.actor else None,
         subject=it.subject.as_map() if it.subject else None,

@@ -18,7 +18,7 @@ def publish(records: Sequence[Record], bus: Bus) -> list[str]:
     for place, record in enumerate(records):
         try:
             event = appended(record)
-        except (KeyError, TypeError, ValueError):  # not an event that this release knows
+        except (KeyError, TypeError, ValueError):  # of a form that this release does not know
             unread = [sequence_number(each) for each in records[place:]]
             break
         if event is not None:

@@ -93,4 +93,4 @@ def is_burst(notice: Notice) -> bool:
 
 
 def _is(event: Event, names: frozenset[str], outcome: Outcome) -> bool:
-    return event.event.value in names and event.outcome is outcome
+    return event.event in names and event.outcome is outcome
