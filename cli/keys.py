@@ -4,14 +4,13 @@ import json
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
 
 from cli.deployment import DeploymentError, explained, opened
 from cli.options import DEFAULT_STACK, AsJson, Region, Stack
 from cli.printing import moment, plain, print_json, print_table, say
 from cli.progress import progress
-from cli.stack import Resource, find_stack
 from cli.stack import Stack as Deployed
+from cli.stack import find_stack
 from secondstep.errors import Conflict, NotFound
 from secondstep.store.signing_keys import SealedSigningKey
 
@@ -63,23 +62,18 @@ def retire(
 ) -> None:
     """The emergency, when somebody else may have the key: end it now, with every token that it has signed.
 
-    Another key signs at once, and the functions get new environments, so that none goes on with what it holds.
+    Another key signs at once. A minute later no function uses the retired one any more, whatever it holds.
     Sessions live on: their next refresh gets tokens of the other key. Run it again if it was interrupted.
     """
     with opened(stack, region) as deployment:
         found = find_stack(stack, region)
         answer = _asked(found, {"action": "retire", "kid": kid, "operator": deployment.operator_arn})
-        old = _renew(found, f"Environments made anew at {deployment.context().now}: a signing key was retired.")
     if as_json:
-        print_json(answer | {"renewed": not old, "not_renewed": old})
-    else:
-        say(f"Key {answer['retired']} is retired. Key {answer['kid']} signs now.")
-        say("Applications keep the JWKS for up to an hour: restart those that matter (docs/operations.md).")
-    if old:
-        raise Conflict(
-            f"The key is retired, but {', '.join(old)} could not be given new environments and may go on with what "
-            "they hold for an hour. Run this again, with the right lambda:UpdateFunctionConfiguration."
-        )
+        print_json(answer)
+        return
+    say(f"Key {answer['retired']} is retired. Key {answer['kid']} signs now.")
+    say("Every function knows it within a minute. Applications keep the JWKS for up to an hour: restart those that")
+    say("matter (docs/operations.md).")
 
 
 def state_of(key: SealedSigningKey, keys: list[SealedSigningKey], now: int) -> str:
@@ -111,25 +105,3 @@ def _asked(stack: Deployed, payload: dict[str, Any]) -> dict[str, Any]:
     if "code" in answer:
         raise Conflict(plain(answer.get("detail")))
     return answer
-
-
-def _renew(stack: Deployed, description: str) -> list[str]:
-    """Give every other function new environments, within a minute, and return those that could not get them."""
-    functions = [each for each in stack.of_type("AWS::Lambda::Function") if each.logical_id != _ROTATION]
-    client, old = stack.client("lambda"), list[str]()
-    with progress("new environments", total=len(functions)) as told:
-        for each in functions:
-            if not _is_renewed(client, each, description, stack.name):
-                old.append(each.logical_id)
-            told(1)
-    return old
-
-
-def _is_renewed(client: Any, function: Resource, description: str, stack: str) -> bool:
-    """Change nothing but a function's description: Lambda runs no request in an environment of before any more."""
-    with explained(stack):
-        try:
-            client.update_function_configuration(FunctionName=function.name, Description=description)
-        except ClientError:
-            return False
-    return True

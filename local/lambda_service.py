@@ -1,12 +1,12 @@
 """Lambda as the operator's command calls it: the functions of the template, invoked in this process.
 
 Whoever reaches this has been through the AWS door, which listens on the loopback address and takes signed requests.
-Only what the template names can be invoked; nothing can be made or changed, but for new environments.
+Only what the template names can be invoked; nothing can be made or changed.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,11 +21,10 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class LambdaService:
-    """Answers what concerns a function of the template; `renew` gives the functions new environments."""
+    """Answers what concerns a function of the template."""
 
-    def __init__(self, functions: Functions, renew: Callable[[], object]) -> None:
+    def __init__(self, functions: Functions) -> None:
         self._functions = functions
-        self._renew = renew
 
     @property
     def listed(self) -> Iterable[Function]:
@@ -42,9 +41,6 @@ class LambdaService:
             case "POST", "invocations":
                 return self._invoked(function, json.loads(body or b"{}"))
             case "GET", "configuration":
-                return 200, _JSON, json.dumps(_configuration(function)).encode()
-            case "PUT", "configuration":
-                self._renew()
                 return 200, _JSON, json.dumps(_configuration(function)).encode()
         return None
 

@@ -45,7 +45,7 @@ class LocalService:
         self.cloud = Cloud(self.template, environment, streams=post is not None)
         self.clock = LocalClock()
         self.functions = Functions(self.template)
-        self.cloud.lambdas = LambdaService(self.functions, self.install)
+        self.cloud.lambdas = LambdaService(self.functions)
         self.gateway = Gateway(self.template, self.functions, self.clock)
         self.deliveries = self._deliveries(post) if post else None
         self.application = LocalRoutes(self._answer, self.clock, self.reset)

@@ -374,7 +374,7 @@ def test_a_stack_of_an_older_release_is_told_and_what_it_lacks_is_not_checked(wh
 
 def test_what_the_credentials_may_not_see_is_red(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows then whether it is right."""
-    whole.cloud.lambdas = Denied(Functions(whole.cloud.template), lambda: None)
+    whole.cloud.lambdas = Denied(Functions(whole.cloud.template))
     done = whole.examined()
     assert done.code == 1
     told = wrong_in(done)["functions"]
@@ -393,7 +393,7 @@ def test_what_the_local_cloud_does_not_have_is_not_checked_and_not_red(
     deployed: Template, terminal: Terminal, pair: SealedSigningKey
 ) -> None:
     with started(deployed) as cloud:
-        cloud.lambdas = LambdaService(Functions(deployed), lambda: None)
+        cloud.lambdas = LambdaService(Functions(deployed))
         Whole(cloud, pair, terminal).hold(Whole(cloud, pair, terminal).key_of(made_days_ago=3))
         done = terminal("doctor", "--stack", STACK)
     assert done.code == 0, done.out

@@ -230,13 +230,11 @@ def test_a_missing_package_is_told_without_a_trace() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_and_at_once(number: int) -> None:
+def test_it_ends_cleanly(number: int) -> None:
     with running(free_port()) as run:
         run.wait_until_ready()
-        begun = time.monotonic()
         code, errors = run.end(number)
         assert (code, errors) == (0, "")
-        assert time.monotonic() - begun < 5
         with pytest.raises(OSError, match="refused"):
             socket.create_connection((HOST, run.port), timeout=5)
 

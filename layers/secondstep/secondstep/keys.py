@@ -1,7 +1,8 @@
 """KMS: sealing and opening of TOTP secrets, and the keys that sign tokens.
 
 A sealed secret opens only with its own subscriber's and authenticator's encryption context, so a ciphertext that is
-moved elsewhere is of no use. A signing key is opened once per environment and hour; only rotation makes one.
+moved elsewhere is of no use. A signing key is opened once per environment and hour; only rotation makes one. Which keys
+there are is read once a minute, so a key that is retired in an emergency is of no use anywhere a minute later.
 """
 
 import base64
@@ -28,7 +29,7 @@ from secondstep.subscriber import Subscriber, new_id
 
 _APP = "secondstep"
 _OPENED_SECONDS = 60 * 60
-_REFETCH_SECONDS = 60  # an unknown `kid` causes one read a minute at most
+_KNOWN_SECONDS = 60  # a retired key lives no longer anywhere, and a storm of unknown `kid`s causes no more reads
 ANNOUNCED_SECONDS = 24 * 60 * 60  # a key stands in the JWKS a day before it signs
 _RSA_BITS = 2048
 
@@ -84,7 +85,7 @@ def seal_context(subscriber: Subscriber, authenticator_id: str) -> dict[str, str
 
 
 class Keyring:
-    """The signing keys as an environment holds them: read at most once an hour, opened when first signed with."""
+    """The signing keys as an environment holds them: read once a minute at most, opened when first signed with."""
 
     def __init__(self, client: Kms, key_id: str, stored: SigningKeys) -> None:
         self._client = client
@@ -108,8 +109,6 @@ class Keyring:
     def public_key(self, kid: str, now: int) -> rsa.RSAPublicKey:
         """Return the public half of a key that may still verify; InvalidToken for an unknown or retired one."""
         known = {key.kid: key for key in self._current(now)}
-        if kid not in known and self._may_refetch(now):
-            known = {key.kid: key for key in self._read(now)}
         if kid not in known or known[kid].is_retired(now):
             raise InvalidToken
         jwk = known[kid].public_jwk
@@ -120,16 +119,8 @@ class Keyring:
         return {"keys": [key.public_jwk for key in self._current(now) if not key.is_retired(now)]}
 
     def _current(self, now: int) -> list[SealedSigningKey]:
-        kept_seconds = _OPENED_SECONDS if self._keys else _REFETCH_SECONDS
-        if self._read_at is None or not 0 <= now - self._read_at < kept_seconds:
-            return self._read(now)
-        return self._keys
-
-    def _may_refetch(self, now: int) -> bool:
-        return self._read_at is None or now - self._read_at >= _REFETCH_SECONDS
-
-    def _read(self, now: int) -> list[SealedSigningKey]:
-        self._keys, self._read_at = self._stored.read(), now
+        if self._read_at is None or not 0 <= now - self._read_at < _KNOWN_SECONDS:
+            self._keys, self._read_at = self._stored.read(), now
         return self._keys
 
     def _open(self, sealed: SealedSigningKey) -> rsa.RSAPrivateKey:
@@ -171,7 +162,7 @@ class Rotation:
 def retires_at(successor_signs_from: int) -> int:
     """Return when a key may leave the JWKS: the last token it signed has expired, in every environment.
 
-    An environment may sign with the old key for an hour after its successor's time, if its clock or memory lags.
+    An environment may sign with the old key for an hour after its successor's time, if its clock lags.
     """
     return successor_signs_from + _OPENED_SECONDS + ACCESS_TOKEN_SECONDS
 
