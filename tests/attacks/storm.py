@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from secondstep.aws import Answer, AwsUnavailable, Reason, TransactionCancelled
+from secondstep.aws import Answer, AwsUnavailable, Reason, TransactionCancelled, failure
 from tests.recording import Called
 from tests.service import Reply
 
 _SHARE = 0.3
 _PATIENCE = 50
+_BAD_REQUEST = 400
 _KINDS = {
     "transact_write_items": ("TransactionConflict", "ThrottlingError", "ThrottlingException", "lost"),
     "update_item": ("TransactionConflictException", "ProvisionedThroughputExceededException", "lost"),
@@ -44,7 +45,8 @@ class Storm:
             raise TransactionCancelled(self._reasons(called.request, kind))
         if kind == "lost":
             send()
-        raise AwsUnavailable(kind)
+            raise AwsUnavailable(kind)
+        raise failure(kind, _BAD_REQUEST, {})
 
     def _drawn(self, operation: str) -> str:
         with self._lock:

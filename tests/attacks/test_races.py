@@ -1,9 +1,17 @@
 """The promises under parallel attack (A02, A03, A10, A11, A28, A34, A35): threads from one barrier, exact bounds."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
-from secondstep.subscriber import Enrollment
+import msgspec
+import pytest
+
+from secondstep.aws import Answer
+from secondstep.challenge import open_challenge
+from secondstep.store.layout import CHALLENGES
+from secondstep.subscriber import Enrollment, Purpose
+from tests.recording import Called
 from tests.service import Person, Reply, Service, count, race, secret_of
 
 
@@ -130,3 +138,38 @@ def test_two_admins_who_reset_each_other_leave_no_half_state(service: Service, a
     states = [service.record(each).enrollment for each in (admin, other)]
     assert sorted(states) == [Enrollment.BOUND, Enrollment.TICKETED]
     assert len(service.events("reset")) == 1
+
+
+def _others_come_first(service: Service, person: Person, times: int) -> None:
+    """Have that many logins of the same name fill the item, each right before the one under test plans to."""
+    met = 0
+
+    def fill(called: Called, send: Callable[[], Answer]) -> Answer:
+        nonlocal met
+        opens = called.operation == "update_item" and CHALLENGES in called.request["ExpressionAttributeNames"].values()
+        if opens and met < times:
+            met += 1
+            held = service.record(person)
+            _, more = open_challenge(person.identity.hash, Purpose.VERIFY, epoch=held.epoch, now=service.now())
+            others = [msgspec.structs.replace(more, key=f"{more.key[:-1]}{n}") for n in range(met * 6)]
+            service.change(person, challenges={each.key: each for each in others})
+        return send()
+
+    service.recorder.fault = fill
+
+
+@pytest.mark.parametrize(("times", "code"), [(5, "ok"), (6, "unavailable")])
+def test_a_login_gives_way_to_five_others_and_to_no_sixth(
+    service: Service, enrolled: Person, monkeypatch: pytest.MonkeyPatch, times: int, code: str
+) -> None:
+    """Each meeting is waited out longer than the one before; what is still open then is five at most."""
+    waited: list[float] = []
+    monkeypatch.setattr(service.services.store.subscribers._database, "_pause", waited.append)
+    _others_come_first(service, enrolled, times)
+    reply = service.log_in(enrolled)
+    assert reply.code == code
+    assert len(waited) == 5
+    assert all(0.02 * (n + 1) <= pause <= 0.1 * (n + 1) for n, pause in enumerate(waited))
+    if code == "ok":
+        assert len(service.record(enrolled).challenges) == 5
+        assert service.verify(reply.body["challenge"], service.code(enrolled)).status == 200

@@ -348,11 +348,20 @@ def test_a_conflict_of_transactions_is_tried_three_times_under_one_token(service
     assert success.send(service).status == 200  # the challenge still stands
 
 
-def test_a_conflict_of_a_charge_is_503_and_spends_nothing(service: Service, wire: Wire) -> None:
+def test_a_charge_that_meets_a_transaction_is_tried_three_times_and_paid_once(service: Service, wire: Wire) -> None:
+    """One login's charge waits for another one's accept: DynamoDB refuses it meanwhile, and has written nothing."""
     success = verification(service)
+    wire.fail("UpdateItem", *[refused("TransactionConflictException")] * 2)
+    assert_is_problem(service.verify(success.body["challenge"], service.wrong_code(success.person)), "invalid_code")
+    assert len(wire.attempts("UpdateItem")) == 3
+    assert len(service.record(success.person).recent) == 1
+
     wire.fail("UpdateItem", *[refused("TransactionConflictException")] * 99)
     assert_is_problem(success.send(service), "unavailable")
-    assert service.record(success.person).recent == {}
+    assert len(wire.attempts("UpdateItem")) == 3
+    assert len(service.record(success.person).recent) == 1
+    wire.fail("")
+    assert success.send(service).status == 200
 
 
 @pytest.mark.parametrize(

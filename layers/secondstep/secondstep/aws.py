@@ -44,6 +44,10 @@ class AwsUnavailable(AwsError):
     """Throttled, timed out, no network, a fault of the service: the outcome of a write is unknown."""
 
 
+class AwsConflict(AwsUnavailable):
+    """A single write met a transaction on its item: this attempt has written nothing, and a later one may."""
+
+
 class AwsRefused(AwsError):
     """The call can never succeed as it is (denied, malformed, a ciphertext that does not open): a defect."""
 
@@ -61,7 +65,6 @@ THROTTLES = frozenset(
 )
 _UNAVAILABLE = THROTTLES | {
     "InternalServerError",
-    "TransactionConflictException",
     "ReplicatedWriteConflictException",
     "ServiceUnavailable",
     "InternalFailure",
@@ -83,6 +86,8 @@ def failure(code: str, status: int, members: Mapping[str, Any]) -> AwsError:
     if code == "TransactionCanceledException":
         reasons = members.get("CancellationReasons", [])
         return TransactionCancelled(tuple(Reason(each.get("Code", "None"), each.get("Item")) for each in reasons))
+    if code == "TransactionConflictException":
+        return AwsConflict(code)
     if code in _UNAVAILABLE or status >= _SERVER_FAULT:
         return AwsUnavailable(code)
     return AwsRefused(code)

@@ -82,7 +82,7 @@ from secondstep.subscriber import (
 )
 from secondstep.throttle import OPEN_CHALLENGES
 
-_REPLANS = 3
+_PLANS = 6  # of 32 logins of one name at once three plans lost up to a fifth, six lost none (DynamoDB Local)
 
 DECOY_ITEM = subscriber_item(
     Subscriber(
@@ -144,10 +144,13 @@ class Ceremonies:
         """Put a challenge on the item, evicting dead ones and the oldest; Stale where the epoch has changed.
 
         A sixth open challenge evicts the oldest. Racing logins evict what each of them read, so a few more than
-        five may stand for a moment; the guesses are bounded by the subscriber's budgets all the same.
+        five may stand for a moment; the guesses are bounded by the subscriber's budgets all the same. Who meets
+        others gives way, longer each time, and plans anew by what stands; Unavailable after six meetings.
         """
         current = subscriber
-        for _ in range(_REPLANS):
+        for meetings in range(_PLANS):
+            if meetings:
+                self._database.give_way(meetings)
             try:
                 self._database.update(_opening(current, challenge, now))
             except Refused as refused:

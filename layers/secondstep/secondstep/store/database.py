@@ -1,7 +1,7 @@
 """The calls to DynamoDB: one item, several items, a transaction; their failures in the service's own words.
 
-Only here a TransactionConflict is retried (twice, with jitter: botocore does not, and no emulator makes one), and
-only here an unknown outcome becomes `Unavailable`.
+Only here a conflict with a transaction is retried (twice, with jitter: botocore does not, and no emulator makes one),
+and only here an unknown outcome becomes `Unavailable`.
 """
 
 import random
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from secondstep.aws import AwsUnavailable, ConditionFailed, DynamoDb, Item, TransactionCancelled
+from secondstep.aws import Answer, AwsConflict, AwsUnavailable, ConditionFailed, DynamoDb, Item, TransactionCancelled
 from secondstep.errors import Unavailable
 from secondstep.store.codec import decode_item, encode_item
 from secondstep.store.expression import NewItem, Query, Write
@@ -94,7 +94,7 @@ class Database:
     def update(self, write: Write) -> Item:
         """Change one item and return all of it as it is now; Refused carries what stands instead."""
         try:
-            answer = self.client.update_item(**write.as_update(self.state), ReturnValues="ALL_NEW")
+            answer = self._write(self.client.update_item, write.as_update(self.state) | {"ReturnValues": "ALL_NEW"})
         except AwsUnavailable as fault:
             raise Unavailable from fault
         except ConditionFailed as refused:
@@ -114,11 +114,20 @@ class Database:
 
     def _put(self, request: dict[str, Any]) -> None:
         try:
-            self.client.put_item(**request)
+            self._write(self.client.put_item, request)
         except AwsUnavailable as fault:
             raise Unavailable from fault
         except ConditionFailed:
             return
+
+    def _write(self, call: Callable[..., Answer], request: dict[str, Any]) -> Answer:
+        """Make a single write, which DynamoDB refuses for as long as a transaction is at work on its item."""
+        for meetings in range(1, _CONFLICT_RETRIES + 1):
+            try:
+                return call(**request)
+            except AwsConflict:
+                self.give_way(meetings)
+        return call(**request)
 
     def changed(self, write: Write) -> Part:
         """Return a transaction's part that changes an item of State, or checks it where it changes nothing."""
@@ -154,7 +163,7 @@ class Database:
                 raise Unavailable from fault
             except TransactionCancelled as cancelled:
                 self._raise_unless_retriable(cancelled, tries_left)
-                self._pause(random.uniform(0.02, 0.1) * (_CONFLICT_RETRIES + 1 - tries_left))  # noqa: S311
+                self.give_way(_CONFLICT_RETRIES + 1 - tries_left)
             else:
                 return
 
@@ -168,6 +177,10 @@ class Database:
             raise cancelled
         if not tries_left:
             raise Unavailable from cancelled
+
+    def give_way(self, meetings: int) -> None:
+        """Wait for a random moment, longer with each meeting, so that those who met do not meet again."""
+        self._pause(random.uniform(0.02, 0.1) * meetings)  # noqa: S311 - jitter
 
     def together[A, B](self, first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
         """Make two calls at the same time: one round trip. Both have ended when this returns or raises."""
