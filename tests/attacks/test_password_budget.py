@@ -1,11 +1,15 @@
 """Guessing passwords (A12, A18): names and addresses are slowed down, never locked; codes have budgets of their own."""
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 import pytest
 
 from secondstep import wiring
+from secondstep.aws import Answer, AwsUnavailable
+from secondstep.store.layout import REFUND
+from tests.recording import Called
 from tests.service import PASSWORD, Person, Reply, Service, race
 
 pytestmark = pytest.mark.hashing
@@ -112,3 +116,22 @@ def test_a_forged_header_is_no_address(service: Service, enrolled: Person, path:
     service.post(path, body, headers={"X-Forwarded-For": "192.0.2.77", "Forwarded": "for=192.0.2.78"})
     budgets = [each["pk"] for each in service.state() if each["pk"].startswith("BUDGET#IP#")]
     assert budgets == ["BUDGET#IP#203.0.113.7"]
+
+
+def test_a_refund_that_is_throttled_is_503_and_costs_the_name_half_a_minute(service: Service, enrolled: Person) -> None:
+    """Promise 8: what is not known to be done is no success; the charge lapses as one of a wrong password does."""
+
+    def throttle_the_refund(called: Called, send: Callable[[], Answer]) -> Answer:
+        if REFUND in called.request.get("ExpressionAttributeNames", {}).values():
+            raise AwsUnavailable("ThrottlingException")
+        return send()
+
+    _codes(service, enrolled, 8)
+    service.recorder.fault = throttle_the_refund
+    assert service.log_in(enrolled).code == "unavailable"
+    service.recorder.fault = None
+    assert service.record(enrolled).challenges == {}
+    assert service.events("login")[8:] == []
+    assert _codes(service, enrolled, 2) == ["invalid_credentials", "too_many_attempts"]
+    service.clock.advance(30)
+    assert service.log_in(enrolled).status == 200
