@@ -96,7 +96,7 @@ def show(account: Account, stack: Stack = DEFAULT_STACK, region: Region = None, 
         actor = deployment.actor(account)
         found = deployment.operation.account(account) or AccountRecord(account, "", 0, None)
         with progress("count"):
-            counts = directory.summary(actor, store=deployment.store, context=deployment.context())
+            counts = directory.whole_summary(actor, store=deployment.store, context=deployment.context())
         latest = directory.events(
             actor,
             login_name=None,

@@ -11,7 +11,7 @@ from cli.importing import patience
 from secondstep.audit import EventName
 from secondstep.aws import AwsRefused
 from secondstep.errors import Unavailable
-from secondstep.store import operation
+from secondstep.store import counting, directory, operation
 from secondstep.store.administration import Administration, ByOperator
 from secondstep.store.directory import Directory, Page
 from secondstep.store.layout import account_key, logo_key, schemes_key, seed_key, summary_key
@@ -97,6 +97,17 @@ class TestLooking:
         shown = terminal("account", "show", ACCOUNT).out
         assert "2: 1 enrolled, 0 invited, 1 disabled" in shown
         assert "status_changed" in shown
+
+    def test_the_command_counts_a_large_account_to_the_end(
+        self, service: Service, terminal: Terminal, agent: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(directory, "_WALKED", 2)
+        monkeypatch.setattr(counting, "PAGES_OF_A_REQUEST", 1)
+        for number in range(8):
+            service.person(f"p{number}")
+        service.services.store.counting.summary(ACCOUNT, service.now() - 500, pages=1)
+        counts = terminal("account", "show", ACCOUNT, "--json").json["counts"]
+        assert (counts["subscribers"], counts["complete"], counts["as_of"] > service.now() - 500) == (9, True, True)
 
 
 class TestRenaming:

@@ -1,4 +1,4 @@
-"""What an account admin looks over: the list of subscribers, and how many there are."""
+"""What an account admin looks over: the list of subscribers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 
-from secondstep.store.layout import summary_key
 from secondstep.subscriber import Status
 from tests.service import Person, Service
 
@@ -139,28 +138,3 @@ def test_who_is_deleted_between_two_pages_is_not_missed_by_the_next(service: Ser
     assert service.call("DELETE", f"{LIST}/a2", token=admin_token).status == 204
     rest = service.get(f"{LIST}?limit=2&cursor={first['cursor']}", token=admin_token).body
     assert [each["login_name"] for each in rest["subscribers"]] == ["a3", "boss"]
-
-
-# --- summary
-
-
-def test_the_summary_counts_by_state_and_is_kept_for_a_minute(service: Service, admin_token: str) -> None:
-    service.bound_person("bound", status=Status.DISABLED)
-    service.person("new", status=Status.INVITED)
-    service.account("other")
-    service.person("elsewhere", account="other")
-    counted = service.get("/admin/summary", token=admin_token).body
-    assert counted == {"subscribers": 3, "enrolled": 2, "disabled": 1, "invited": 1, "as_of": service.now()}
-    service.person("late")
-    service.clock.advance(58)
-    assert service.get("/admin/summary", token=admin_token).body == counted
-    service.clock.advance(2)
-    again = service.get("/admin/summary", token=admin_token).body
-    assert (again["subscribers"], again["as_of"]) == (4, counted["as_of"] + 60)
-
-
-def test_a_summary_of_the_future_is_not_believed(service: Service, admin_token: str) -> None:
-    """A clock that was put back must not keep old counts for good."""
-    kept = {"subscribers": 99, "enrolled": 0, "disabled": 0, "invited": 0, "as_of": service.now() + 5000}
-    service.put(summary_key("acme") | kept)
-    assert service.get("/admin/summary", token=admin_token).body["subscribers"] == 1

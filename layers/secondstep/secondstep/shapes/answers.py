@@ -243,13 +243,17 @@ class SubscriberAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SummaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How many subscribers there are, by state, counted at `as_of`."""
+    """How many subscribers there are, by state; nothing in it is older than `as_of`.
+
+    Not `complete`: a large account is being counted for the first time, and these are the first names of it.
+    """
 
     subscribers: int
     enrolled: int
     disabled: int
     invited: int
     as_of: int
+    complete: bool
 
 
 class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):

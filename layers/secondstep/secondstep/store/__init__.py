@@ -8,6 +8,7 @@ from secondstep.store.administration import Administration
 from secondstep.store.ceremonies import Ceremonies
 from secondstep.store.charges import Charges
 from secondstep.store.codes import Codes
+from secondstep.store.counting import Counting
 from secondstep.store.database import Database
 from secondstep.store.directory import Directory
 from secondstep.store.imports import Imports
@@ -31,6 +32,7 @@ class Store:
         self.codes = Codes(database)
         self.own_account = OwnAccount(database)
         self.directory = Directory(database)
+        self.counting = Counting(database, self.directory)
         self.accounts = Accounts(database, self.sessions)
         self.administration = Administration(database, self.sessions)
         self.imports = Imports(database)

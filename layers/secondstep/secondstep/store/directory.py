@@ -10,7 +10,7 @@ from typing import NamedTuple
 from secondstep.audit import SHARDS, Event
 from secondstep.aws import Item
 from secondstep.store.database import Database
-from secondstep.store.expression import Clause, Query, Write, begins_with, between, both, equals
+from secondstep.store.expression import Clause, Query, begins_with, between, both, equals
 from secondstep.store.layout import (
     ACCOUNT,
     LOGIN_NAME,
@@ -19,12 +19,11 @@ from secondstep.store.layout import (
     name_budget_key,
     subscriber_key,
     subscriber_record,
-    summary_key,
 )
-from secondstep.subscriber import Identity, Status, Subscriber
+from secondstep.subscriber import Identity, Subscriber
 
 _INDEX = "by_account"
-_SUMMARY_SECONDS = 60
+_WALKED = 100  # as many as one BatchGetItem takes
 _LAST_MOMENT = "9999999999999"
 
 
@@ -56,25 +55,6 @@ class Period(NamedTuple):
         return first, min(last, before) if before else last
 
 
-class Counts(NamedTuple):
-    """How many subscribers an account had, by state, at a moment."""
-
-    subscribers: int
-    enrolled: int
-    disabled: int
-    invited: int
-    as_of: int
-
-    def with_page(self, page: list[Subscriber]) -> "Counts":
-        """Return the counts with a page more."""
-        return self._replace(
-            subscribers=self.subscribers + len(page),
-            enrolled=self.enrolled + sum(each.is_bound for each in page),
-            disabled=self.disabled + sum(each.status is Status.DISABLED for each in page),
-            invited=self.invited + sum(each.status is Status.INVITED for each in page),
-        )
-
-
 class Directory:
     """Reads for the admin routes."""
 
@@ -99,41 +79,19 @@ class Directory:
         records = [subscriber_record(item) for item in found if item is not None]
         return Page(records, last[LOGIN_NAME] if last else None)
 
-    def summary(self, account: str, now: int) -> Counts:
-        """Return the account's counts, at most a minute old.
-
-        A count walks the account page by page (two calls for 100 subscribers) and is kept for the next who asks.
-        """
-        held = self._database.get(summary_key(account))
-        if held and 0 <= now - held["as_of"] < _SUMMARY_SECONDS:
-            return Counts(held["subscribers"], held["enrolled"], held["disabled"], held["invited"], held["as_of"])
-        counted = self._count(account, now)
-        keeping = Write(summary_key(account))
-        for name, value in counted._asdict().items():
-            keeping.set((name,), value)
-        self._database.update(keeping)
-        return counted
-
-    def _count(self, account: str, now: int) -> Counts:
-        counted = Counts(0, 0, 0, 0, now)
-        for page in self._pages(account):
-            counted = counted.with_page(page)
-        return counted
-
     def another_active_admin(self, besides: Subscriber) -> Subscriber | None:
         """Return an active admin of the account other than this subscriber; it walks the account until it finds one."""
-        for page in self._pages(besides.account):
-            found = next((each for each in page if each.is_active_admin and each.sub != besides.sub), None)
+        for page in self.pages(besides.account):
+            found = next((each for each in page.entries if each.is_active_admin and each.sub != besides.sub), None)
             if found:
                 return found
         return None
 
-    def _pages(self, account: str) -> Iterator[list[Subscriber]]:
-        """Walk the whole account in order of login name, two calls for 100 subscribers."""
-        after = None
+    def pages(self, account: str, after: str | None = None) -> Iterator[Page[Subscriber]]:
+        """Walk the account in order of login name, two calls for 100 subscribers; it may begin after a name."""
         while True:
-            page = self.subscribers(account, prefix="", after=after, limit=100)
-            yield page.entries
+            page = self.subscribers(account, prefix="", after=after, limit=_WALKED)
+            yield page
             after = page.next_after
             if after is None:
                 return
