@@ -242,7 +242,7 @@ def test_a_token_without_its_signature_opens_nothing(key: SigningKey, tokens: se
         f"{none}.{body}.{signature}",
         f"{head}.{body}.{zeros}",
         f"{head}.{body}.{signature[:-4]}",
-        f"{head}.{body}.{signature[:-2]}AA",
+        f"{head}.{body}.{'BA' if signature.startswith('AA') else 'AA'}{signature[2:]}",
         f"{head}.{body}.{signature}.{signature}",
     ):
         assert opened(forged, key, accepts=EITHER) is None
