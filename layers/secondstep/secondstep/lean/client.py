@@ -9,7 +9,7 @@ import random
 import zlib
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,9 @@ from secondstep.lean.connection import Connections, Limits, Lost, NotSent, Reply
 from secondstep.lean.endpoint import endpoint
 from secondstep.lean.signing import Credentials, Scope, signed
 from secondstep.lean.skew import Skew
+
+if TYPE_CHECKING:
+    from secondstep.lean.container import Container
 
 _SERVER_FAULT = 500
 _NEVER_READ = {"RequestTimeout", "RequestTimeoutException"}  # AWS has waited for the rest of a request in vain
@@ -66,6 +69,7 @@ class _Client:
         self._host = place.authority
         self._scope = Scope(region, protocol.service)
         self._skew = Skew(around.clock)
+        self._container: Container | None = None
         self._connections = Connections(
             place, clock=around.clock, limits=around.limits, bundle=around.environment.get("AWS_CA_BUNDLE", "")
         )
@@ -129,9 +133,20 @@ class _Client:
             body,
             path=self._path,
             scope=self._scope,
-            credentials=Credentials.of(self._around.environment),
+            credentials=self._credentials(self._skew.now()),
             moment=self._skew.now(),
         )
+
+    def _credentials(self, now: float) -> Credentials:
+        """Return what signs now: the environment's credentials, else a container's (botocore's order)."""
+        environment = self._around.environment
+        if environment.get("AWS_ACCESS_KEY_ID") or not environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+            return Credentials.of(environment)
+        if self._container is None:
+            from secondstep.lean.container import Container  # only with SnapStart
+
+            self._container = Container(environment)
+        return self._container.credentials(now)
 
     def _refused(self, reply: Reply) -> _Failed:
         code, members = parse_refusal(reply.status, reply.body)
