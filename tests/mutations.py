@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.lean import mutations as of_the_lean_client
+from tests.snapstart import mutations as of_snapstart
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "layers/secondstep/secondstep"
@@ -392,6 +393,7 @@ MUTATIONS = (
         aim="tests/attacks/test_authorization_attacks.py -k comes_twice",
     ),
     *(Mutation(*each) for each in of_the_lean_client.MUTATIONS),
+    *(Mutation(*each) for each in of_snapstart.MUTATIONS),
 )
 
 

@@ -24,7 +24,7 @@ RANKS = (
     {"keys", "acting"},
     {"bearer", "claim", "evaluation", "issuing", "describing"},
     {"flows", "openapi"},
-    {"boto3_client", "lean"},
+    {"boto3_client", "lean", "snapshot"},
     {"wiring"},
     {"pages"},
     {"http"},
@@ -44,7 +44,8 @@ HOMES = {
     "markupsafe": {"pages"},
     "jwt": {"tokens"},
     "time": {"wiring", "telemetry"},  # the stamp of a line decides nothing
-    "ssl": {"lean"},
+    "ssl": {"lean", "snapshot"},
+    "snapshot_restore_py": {"snapshot"},  # of Lambda's runtime, not of the layer
     "socket": {"lean"},
     "datetime": {"notices", "pages", "lean"},  # to write a moment down; nobody asks it what time it is
 }

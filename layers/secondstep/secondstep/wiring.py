@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from threading import Lock
 from typing import Any
 
@@ -22,6 +23,7 @@ from secondstep.settings import AwsClient, Settings
 from secondstep.store import Store
 
 _DEPLOYED = "AWS_LAMBDA_FUNCTION_NAME"
+_INITIALIZATION, _SNAPSHOT = "AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,10 @@ def build(
 
 
 # Each of the two clients is imported where it is chosen: boto3 alone is most of a cold start.
+_CLIENT_MODULES = {
+    AwsClient.BOTO3: ("secondstep.boto3_client",),
+    AwsClient.LEAN: ("secondstep.lean.client", "secondstep.lean.container"),
+}
 
 
 def _dynamodb(settings: Settings) -> DynamoDb:
@@ -135,6 +141,9 @@ class _Environment:
                 self._services = build(Settings.from_environment(os.environ))
             return self._services
 
+    def has_services(self) -> bool:
+        return self._services is not None
+
     def install(self, services: Services | None) -> None:
         with self._lock:
             self._services = services
@@ -151,12 +160,29 @@ def services() -> Services:
 def begin() -> None:
     """Do in INIT what the first request would wait for: make the parts, and read the public halves of the signing keys.
 
-    That read opens the connection that the first request uses. What does not answer now is asked again then.
+    That read opens the connection that the first request uses. What does not answer now is asked again then. Where
+    INIT's memory is to be copied (SnapStart), all of it is left to each copy; see `snapshot`.
     """
-    if _DEPLOYED in os.environ:
-        made = services()
-        with suppress(Unavailable, AwsRefused):
-            made.keyring.published(int(made.clock()))
+    if _DEPLOYED not in os.environ:
+        return
+    if os.environ.get(_INITIALIZATION) == _SNAPSHOT:
+        _begin_in_each_copy()
+    else:
+        _begin_here()
+
+
+def _begin_here() -> None:
+    made = services()
+    with suppress(Unavailable, AwsRefused):
+        made.keyring.published(int(made.clock()))
+
+
+def _begin_in_each_copy() -> None:
+    from secondstep import snapshot  # imported only here: other cold starts do not pay for it
+
+    for module in _CLIENT_MODULES[Settings.from_environment(os.environ).aws_client]:
+        import_module(module)
+    snapshot.expect(has_parts=_environment.has_services, begin=_begin_here)
 
 
 def install(services: Services | None) -> None:
