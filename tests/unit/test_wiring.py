@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import CredentialRetrievalError
 
 from secondstep import wiring
 from secondstep.aws import AwsRefused
+from secondstep.errors import Unavailable
 from secondstep.settings import Settings
 from secondstep.wiring import Services
 from tests.unit.aws import FakeKms, FakeTable, Silent
@@ -60,6 +62,22 @@ def test_an_init_that_may_not_read_lets_the_first_request_say_so(
     wiring.begin()
     with pytest.raises(AwsRefused):
         wiring.services().keyring.published(NOW)
+
+
+def test_without_credentials_for_boto3_init_ends_and_the_request_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asks_in_vain(*_: object, **__: object) -> None:
+        raise CredentialRetrievalError(provider="container-role", error_msg="nobody there")
+
+    monkeypatch.setattr("boto3.client", asks_in_vain)
+    for name, value in (("STATE_TABLE", "s"), ("AUDIT_TABLE", "a"), ("SECONDSTEP_AWS_CLIENT", "boto3")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    wiring.install(None)
+    wiring.begin()
+    with pytest.raises(Unavailable):
+        wiring.services()
 
 
 def test_nothing_is_read_where_no_function_is_deployed(table: FakeTable, monkeypatch: pytest.MonkeyPatch) -> None:

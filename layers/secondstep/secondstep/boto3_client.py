@@ -27,7 +27,10 @@ class _Client:
 
 
 def _made(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    try:
+        return boto3.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    except BotoCoreError as fault:  # with SnapStart boto3 asks for credentials here
+        raise AwsUnavailable(type(fault).__name__) from fault
 
 
 def _called(operation: Callable[..., Answer], request: dict[str, Any]) -> Answer:

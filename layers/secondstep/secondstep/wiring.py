@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from secondstep.aws import Answer, AwsRefused, DynamoDb, EventBridge, Kms, Ses
+from secondstep.aws import Answer, AwsRefused, AwsUnavailable, DynamoDb, EventBridge, Kms, Ses
 from secondstep.bus import Bus
 from secondstep.errors import Unavailable
 from secondstep.keys import Keyring, Rotation, SealKey
@@ -138,7 +138,7 @@ class _Environment:
     def services(self) -> Services:
         with self._lock:
             if self._services is None:
-                self._services = build(Settings.from_environment(os.environ))
+                self._services = _built()
             return self._services
 
     def has_services(self) -> bool:
@@ -149,11 +149,18 @@ class _Environment:
             self._services = services
 
 
+def _built() -> Services:
+    try:
+        return build(Settings.from_environment(os.environ))
+    except AwsUnavailable as nobody:
+        raise Unavailable from nobody
+
+
 _environment = _Environment()
 
 
 def services() -> Services:
-    """Return this environment's parts, made at the first call."""
+    """Return this environment's parts, made at the first call; Unavailable where boto3 gets no credentials."""
     return _environment.services()
 
 
@@ -172,8 +179,8 @@ def begin() -> None:
 
 
 def _begin_here() -> None:
-    made = services()
     with suppress(Unavailable, AwsRefused):
+        made = services()
         made.keyring.published(int(made.clock()))
 
 
