@@ -16,6 +16,7 @@ from local.template import Template
 PLACE = Path(__file__).resolve().parent.parent / ".tools" / "dynamodb-local"
 _SAME = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
 _READY_SECONDS = 30
+_HEAP = "-Xmx3g"  # what it stores lies beside its heap: with a million subscribers both are 4 GB
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def dynamodb_local() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = ["java", f"-Djava.library.path={jar.parent}/DynamoDBLocal_lib", "-jar", str(jar)]
+    command = ["java", _HEAP, f"-Djava.library.path={jar.parent}/DynamoDBLocal_lib", "-jar", str(jar)]
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
     with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:

@@ -42,7 +42,6 @@ def goals(found: dict[str, Any], client: str) -> list[Goal]:
     with_hash = hashed["login"]["minimum"] + hashed["verify"]["minimum"]
     reference = found["boto3 and two clients, import ms"]
     rate = it["throughput"]
-    growing = [each for each in found["growth"] if each["request"] == "login"]
     first, warmed = _first_quota(found), _first_quota(found, without="dynamodb_new_table_writes")
     written = sum(each["write_units"] for each in found["calls"] if each["name"] in ("login", "verify"))
     return [
@@ -76,6 +75,14 @@ def goals(found: dict[str, Any], client: str) -> list[Goal]:
         Goal("P11", "a new table's first half hour, logins/s", first, 2000, 5000, at_least=True, excuse=_NEW_TABLE),
         Goal("P11", "first quota with WarmWritesPerSecond=35000, logins/s", warmed, 2000, 5000, at_least=True),
         Goal("P12", "log bytes per request", max(hashed[name]["log_bytes"] for name in ("login", "verify")), 1000, 400),
+        *of_growth(found),
+    ]
+
+
+def of_growth(found: dict[str, Any]) -> list[Goal]:
+    """Hold a login beside more and more of everything to P13; the CPU is the least of each row's rounds."""
+    growing = [each for each in found["growth"] if each["request"] == "login"]
+    return [
         Goal("P13", "calls of a login, most / least", _spread(growing, "calls"), 1, 1),
         Goal("P13", "CPU of a login, most / least", _spread(growing, "cpu_ms"), 1.5, 1.25),
     ]

@@ -1,6 +1,5 @@
 """All parts of the benchmark, measured into one plain dictionary: what the report is made of."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +7,7 @@ from typing import Any
 
 from tests.bench import bill, cold, counts, growth, play, scenarios, size, throughput
 from tests.bench.bill import Step
+from tests.bench.telling import say
 
 _WARM = 300
 _LOGINS = {"with hash": 240, "without hash": 1600}
@@ -32,8 +32,7 @@ def measure(clients: Iterable[str], subscribers: tuple[int, ...]) -> dict[str, A
                 "pages": [each._asdict() for each in size.pages()],
             },
         }
-    _say("growth")
-    found["growth"] = [each._asdict() for each in growth.growth(subscribers)]
+    found |= beside(subscribers, exporting=False)
     first = next(iter(found["clients"].values()))
     steps = [
         Step(
@@ -53,8 +52,14 @@ def measure(clients: Iterable[str], subscribers: tuple[int, ...]) -> dict[str, A
     return found
 
 
+def beside(subscribers: tuple[int, ...], *, exporting: bool) -> dict[str, Any]:
+    """Measure what does not grow, alone; `exporting` the whole account as well, at each number."""
+    found = growth.measure(subscribers, exporting=exporting)
+    return {part: [each._asdict() for each in rows] for part, rows in found._asdict().items()}
+
+
 def _floors(files: dict[str, Path]) -> dict[str, float]:
-    _say("floors")
+    say("floors")
     with play.canned(files["enroll"]) as port:
         return play.in_a_process("tests.bench.floors", port, client="boto3")
 
@@ -73,20 +78,16 @@ def _of_client(client: str, files: dict[str, Path], cheap: dict[str, Path]) -> d
 
 
 def _warm(name: str, file: Path, client: str) -> dict[str, Any]:
-    _say(f"{client}: {name}")
+    say(f"{client}: {name}")
     with play.canned(file) as port:
         return play.in_a_process("tests.bench.warm", file, port, _WARM, client=client)
 
 
 def _cold(function: str, client: str) -> float:
-    _say(f"{client}: cold {function}")
+    say(f"{client}: cold {function}")
     return cold.begin(function, client)
 
 
 def _throughput(files: dict[str, Path], client: str, logins: int) -> dict[str, float]:
-    _say(f"{client}: {logins} logins")
+    say(f"{client}: {logins} logins")
     return throughput.measure([files[name] for name in _STEPS], client, logins)._asdict()
-
-
-def _say(what: str) -> None:
-    print(f"bench: {what}", file=sys.stderr, flush=True)  # noqa: T201

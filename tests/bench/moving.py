@@ -48,14 +48,14 @@ def _measured(folder: Path, count: int, addresses: dict[str, str]) -> None:
     account, back = f"moving-{count}", f"back-{count}"
     users, exported = folder / f"{count}.jsonl", folder / f"{count}.export.jsonl"
     _write_users(users, count)
-    _command(addresses, "account", "create", account, "--admin", "kim", "--json")
+    command(addresses, "account", "create", account, "--admin", "kim", "--json")
     for title, arguments in (
         ("dry run", ("import", account, users, "--format", "rows", "--dry-run", "--json")),
         ("import", ("import", account, users, "--format", "rows", "--json")),
         ("export", ("export", account, exported, "--json")),
         ("import of the export", ("import", back, exported, "--format", "secondstep", "--json")),
     ):
-        seconds, megabytes = _command(addresses, *arguments)
+        seconds, megabytes = command(addresses, *arguments)
         print(f"{title:22} {count:7,} subscribers {seconds:7.1f} s {megabytes:6.0f} MB", flush=True)  # noqa: T201
 
 
@@ -74,7 +74,7 @@ def _write_users(path: Path, count: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def _command(addresses: dict[str, str], *arguments: object) -> tuple[float, float]:
+def command(addresses: dict[str, str], *arguments: object) -> tuple[float, float]:
     """Run the operator's command; return its seconds and its peak memory in MB."""
     since = time.perf_counter()
     measuring = (

@@ -50,7 +50,7 @@ def written(found: dict[str, Any], goals: dict[str, list[Goal]]) -> str:
             for function in it["dearest imports"]
         ),
         ("Logins a second: 8 environments, 8 clients on the same processors", _throughput(found)),
-        ("What does not grow", _growth(found)),
+        *_growth(found),
         (
             "Layer, bytes",
             table(
@@ -119,11 +119,28 @@ def _throughput(found: dict[str, Any]) -> str:
     return table(("client", "hash", "logins/s", "p50 ms", "p95 ms", "p99 ms"), rows)
 
 
-def _growth(found: dict[str, Any]) -> str:
-    return table(
-        ("request", "beside", "number", "calls", "read units", "write units", "bytes", "CPU ms"),
-        (each.values() for each in found["growth"]),
-    )
+def grown(found: dict[str, Any], held: list[Goal], day: str) -> str:
+    """Return the report of growth alone, measured on a day."""
+    parts = [("Goals of growth", _goals(held)), *_growth(found)]
+    told = "\n\n".join(f"### {title}\n\n{body}" for title, body in parts)
+    return f"Measured on {day}.\n\n{told}\n"
+
+
+def _growth(found: dict[str, Any]) -> list[tuple[str, str]]:
+    measured = ("request", "beside", "number", "calls", "read units", "write units", "bytes", "CPU ms, least", "median")
+    parts = [
+        ("What does not grow", _listed(measured, found["growth"])),
+        ("Filling the tables", _listed(("subscribers", "seconds", "items/s", "load average"), found["filling"])),
+    ]
+    if found["exports"]:
+        whole = _listed(("subscribers", "seconds", "peak MB"), found["exports"])
+        parts.append(("Export of the whole account", whole))
+    return parts
+
+
+def _listed(head: Row, rows: Iterable[dict[str, object]]) -> str:
+    """Return a table of numbers, their thousands apart."""
+    return table(head, ([f"{it:,}" if isinstance(it, int) else it for it in row.values()] for row in rows))
 
 
 def _bill(it: dict[str, Any]) -> list[tuple[str, str]]:
