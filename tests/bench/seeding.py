@@ -58,7 +58,9 @@ def subscribers(alike: Alike, count: int) -> Iterator[tuple[Subscriber, Event]]:
     for _ in range(count):
         used_at = alike.now - random.randrange(60, DAYS * 86_400)
         subscriber = _subscriber(alike, used_at)
-        yield subscriber, event_about(subscriber, EventName.VERIFY, Outcome.SUCCESS, _context(alike, used_at))
+        [authenticator] = subscriber.authenticators
+        context, detail = _context(alike, used_at), {"authenticator": authenticator}
+        yield subscriber, event_about(subscriber, EventName.VERIFY, Outcome.SUCCESS, context, detail=detail)
 
 
 def _subscriber(alike: Alike, used_at: int) -> Subscriber:
