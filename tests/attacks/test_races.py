@@ -116,6 +116,31 @@ def test_a_recovery_code_is_good_once_however_many_race(service: Service, enroll
     assert len(service.sessions(enrolled)) == 1
 
 
+def test_two_recovery_codes_at_once_are_both_spent_and_never_counted_too_low(
+    service: Service, enrolled: Person
+) -> None:
+    """Each answer counts from what its own check read, as docs/api.md says; what is stored is exact."""
+    challenges = [service.challenge(enrolled) for _ in range(2)]
+    bodies = [
+        {"challenge": it, "recovery_code": code}
+        for it, code in zip(challenges, enrolled.recovery_codes[:2], strict=True)
+    ]
+    second: list[Reply] = []
+
+    def use_the_other_first(called: Called, send: Callable[[], Answer]) -> Answer:
+        if called.operation == "transact_write_items":
+            service.recorder.fault = None
+            second.append(service.post("/verify", bodies[1]))
+        return send()
+
+    service.recorder.fault = use_the_other_first
+    replies = [service.post("/verify", bodies[0]), *second]
+    assert [(each.code, each.body["recovery_codes_left"]) for each in replies] == [("ok", 9), ("ok", 9)]
+    assert len(service.record(enrolled).recovery_codes) == 8
+    assert service.get("/me", token=replies[0].body["account_token"]).body["recovery_codes_left"] == 8
+    assert [each["outcome"] for each in service.events("recovery_code_used")] == ["success", "success"]
+
+
 def test_parallel_refreshes_of_one_token_rotate_once(service: Service, enrolled: Person) -> None:
     tokens = service.session(enrolled)
     body = {"refresh_token": tokens["refresh_token"]}
