@@ -167,6 +167,13 @@ MUTATIONS = (
         aim="tests/attacks/test_guessing.py -k spent_challenge",
     ),
     Mutation(
+        "a namesake is the same person",
+        f"{PACKAGE}/store/conditions.py",
+        "    return equals((SUB,), sub)",
+        '    return exists("pk")',
+        aim="tests/attacks/test_namesakes.py",
+    ),
+    Mutation(
         "the actor is not checked in the admin's transaction",
         f"{PACKAGE}/store/administration.py",
         "self._database.commit(change, *self._still_may(actor), self._recorded(event), *more)",
