@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from secondstep.authenticators.password import hash_password
 from tests.browsing import Browser
 from tests.service import PASSWORD, Person, Service
 
 KEY = re.compile(r"id=\"key\">([^<]+)<")
-VERIFY_SECONDS, ENROLL_SECONDS = 5 * 60, 15 * 60
+VERIFY_SECONDS, ENROLL_SECONDS, PASSWORD_SECONDS = 5 * 60, 15 * 60, 15 * 60
+OLD = "kelp orbit 9"  # long enough beside a second step alone
 
 
 @pytest.fixture
@@ -136,3 +138,20 @@ def test_who_is_signed_in_is_told_after_how_long_that_ends(
     browser.log_in(admin)
     for path in ("/ui/account", "/ui/admin", "/ui/admin/policy", "/ui/admin/logo"):
         assert f"You are signed out {minutes} minutes after the last page that you open." in browser.get(path).text
+
+
+@pytest.mark.parametrize(("passed", "is_in_time"), [(PASSWORD_SECONDS - 1, True), (PASSWORD_SECONDS, False)])
+def test_a_longer_password_has_a_quarter_of_an_hour_and_begins_anew_with_the_old_one(
+    service: Service, browser: Browser, passed: int, is_in_time: bool
+) -> None:
+    service.account(mfa_required=False)
+    person = service.person("brief", password_hash=hash_password(OLD))
+    longer = {"login_name": "brief", "new_password": PASSWORD, "again": PASSWORD}
+    browser.log_in(person, OLD)
+    service.clock.advance(passed)
+    browser.submit("/ui/password", **longer)
+    assert (browser.status, len(service.events("password_set"))) == ((200, 1) if is_in_time else (401, 1))
+    if not is_in_time:
+        assert browser.log_in(person, OLD).path == "/ui/password", "sign in again, and the page comes back"
+        assert browser.submit("/ui/password", **longer).status == 200
+    assert service.events("password_set")[-1]["outcome"] == "success"
