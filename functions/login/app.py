@@ -34,6 +34,15 @@ def log_in(call: Call[shapes.LoginRequest]) -> object:
     return login_answer(keyring.signing_key(now), answer, call.context) if isinstance(answer, Login) else answer
 
 
+@handler.page(site_map.ROOT)
+@handler.page(site_map.ENTRANCE)
+def enter(browser: "Browser") -> "Answer":
+    """Lead to the sign-in page."""
+    from secondstep.pages import sign_in
+
+    return sign_in.enter(browser)
+
+
 @handler.page(site_map.SHOW_LOGIN)
 def show_login(browser: "Browser") -> "Answer":
     """Show the sign-in page."""

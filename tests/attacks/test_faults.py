@@ -51,7 +51,7 @@ def test_no_route_is_left_out(service: Service) -> None:
     known = {(each.method, each.path) for each in (*contract.ROUTES, contract.TOKEN, *site_map.PAGES)}
     assert known - struck == {
         *(("GET", each.path) for each in (contract.DISCOVERY, contract.OPENAPI, contract.HEALTH)),
-        *(("GET", each.path) for each in (site_map.STYLESHEET, site_map.SCRIPT)),
+        *(("GET", each.path) for each in (site_map.ROOT, site_map.ENTRANCE, site_map.STYLESHEET, site_map.SCRIPT)),
     }
 
 

@@ -231,8 +231,12 @@ def _page(event: Event, handler: Callable[["Browser"], "Answer"]) -> Reply:
 def _refusing_page(refused: ServiceError, event: Event) -> Reply:
     from secondstep.pages import site
 
-    environment = services()
-    return _html(site.plain_failure(event, environment, request_context(event, environment), refused))
+    try:
+        environment = services()
+        return _html(site.plain_failure(event, environment, request_context(event, environment), refused))
+    except Exception:  # noqa: BLE001 - what has failed may be what every page stands on
+        log_defect()
+        return _html(site.bare_failure(header_values(event, "accept-language"), refused))
 
 
 def _html(sent: "Sent") -> Reply:

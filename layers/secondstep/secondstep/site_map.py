@@ -17,6 +17,7 @@ def _page(path: str, function: str) -> tuple[PageRoute, PageRoute]:
     return PageRoute("GET", path, function), PageRoute("POST", path, function)
 
 
+ROOT, ENTRANCE = PageRoute("GET", "/", "login"), PageRoute("GET", "/ui", "login")  # what people type by hand
 SHOW_LOGIN, SUBMIT_LOGIN = _page("/ui/login", "login")
 SHOW_PASSWORD, SUBMIT_PASSWORD = _page("/ui/password", "password")
 SHOW_ENROLL, SUBMIT_ENROLL = _page("/ui/enroll", "enroll")
@@ -41,6 +42,8 @@ STYLESHEET = PageRoute("GET", "/ui/style.css", "published")
 SCRIPT = PageRoute("GET", "/ui/script.js", "published")
 
 PAGES = (
+    ROOT,
+    ENTRANCE,
     SHOW_LOGIN,
     SUBMIT_LOGIN,
     SHOW_PASSWORD,

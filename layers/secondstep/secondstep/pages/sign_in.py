@@ -15,6 +15,12 @@ from secondstep.subscriber import Identity
 _CLAIMANT_SECONDS = 60 * 60
 
 
+def enter(browser: Browser) -> Answer:
+    """Lead whoever has typed the host alone to the sign-in page, which asks for the account where none was named."""
+    account = browser.query.get("account", "")
+    return GoTo(f"login?account={account}" if _is_an_account(account) else "login")
+
+
 def show(browser: Browser) -> Answer:
     """Show the page; the account comes from the address, or from the last time."""
     last_account, last_name = browser.claimant

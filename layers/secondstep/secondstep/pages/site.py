@@ -1,6 +1,6 @@
 """A browser's request in, an HTTP answer out: what every page has in common, and what a refusal becomes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,11 +10,19 @@ from secondstep.errors import Forbidden, InvalidToken, ServiceError
 from secondstep.pages import cookies
 from secondstep.pages.answer import Answer, Asset, GoTo, Page
 from secondstep.pages.browser import Browser
-from secondstep.pages.failing import told
+from secondstep.pages.failing import bare, told
+from secondstep.pages.language import chosen
 from secondstep.pages.rendering import CONTENT_SECURITY_POLICY, render
 from secondstep.wiring import Services
 
 type Handler = Callable[[Browser], Answer]
+
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -57,6 +65,15 @@ def plain_failure(event: Mapping[str, Any], services: Services, context: Request
     return _sent(page, Browser(event, services, context))
 
 
+def bare_failure(wishes: Sequence[str], refused: ServiceError) -> Sent:
+    """Return a page that stands on nothing: no settings, no cookies, no template. What failed may be any of them.
+
+    `wishes` is what the browser says of its languages (`Accept-Language`).
+    """
+    headers = {**_HEADERS, **_when_again(refused.members().get("retry_after"))}
+    return Sent(refused.status, bare(chosen(*wishes)), headers, code=refused.code)
+
+
 def _sent(made: Answer, browser: Browser) -> Sent:
     match made:
         case GoTo():
@@ -67,14 +84,7 @@ def _sent(made: Answer, browser: Browser) -> Sent:
             headers = {"Content-Type": made.media_type, **caching, **made.headers}
             return Sent(made.status, made.content.decode(), headers)
         case Page():
-            headers = {
-                "Content-Type": "text/html; charset=utf-8",
-                "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-                "X-Frame-Options": "DENY",
-                "Cross-Origin-Opener-Policy": "same-origin",
-                **_when_again(made),
-                **made.headers,
-            }
+            headers = {**_HEADERS, **_when_again(made.shows.get("error", {}).get("retry_after")), **made.headers}
             known = (cookies.kept(cookies.BROWSER, browser.secret),) if _is_new(browser) else ()
             said = made.shows.get("error", {}).get("code") or made.code
             return Sent(made.status, render(made, browser), headers, (*known, *_language(browser), *made.cookies), said)
@@ -86,9 +96,8 @@ def _language(browser: Browser) -> tuple[str, ...]:
     return (cookies.kept(cookies.LANGUAGE, asked.tag),) if asked else ()
 
 
-def _when_again(made: Page) -> dict[str, str]:
+def _when_again(wait: object) -> dict[str, str]:
     """Return the header that tells a program in a browser's place what the page tells its reader."""
-    wait = made.shows.get("error", {}).get("retry_after")
     return {} if wait is None else {"Retry-After": str(wait)}
 
 
