@@ -16,6 +16,8 @@ from tests.clients import REGION, Lean, lean
 from tests.lean.said import CREDENTIALS
 from tests.loopback import Act, Loopback, Received
 
+_PATIENCE = 60  # no test of what is answered may fail because a busy machine answers late
+
 
 class Reference(NamedTuple):
     """boto3's clients."""
@@ -47,28 +49,35 @@ class Stage(NamedTuple):
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    """Return a stage over plain HTTP; a silent server is given up on after 0.3 s."""
+    """Return a stage over plain HTTP."""
     with playing() as made:
         yield made
 
 
+@pytest.fixture
+def impatient() -> Iterator[Stage]:
+    """Return a stage whose clients give up on a silent server at once."""
+    with playing(read=0.01) as made:
+        yield made
+
+
 @contextmanager
-def playing(tls: ssl.SSLContext | None = None, **environment: str) -> Iterator[Stage]:
+def playing(tls: ssl.SSLContext | None = None, *, read: float = _PATIENCE, **environment: str) -> Iterator[Stage]:
     """Start a server and lean clients of it, with a clock of their own that stands still."""
     acts: list[Act] = []
     with Loopback(lambda _: acts.pop(0) if len(acts) > 1 else acts[0], tls) as server:
-        made = _staged(server, acts, environment)
+        made = _staged(server, acts, environment, read)
         try:
             yield made
         finally:
             made.lean.close()
 
 
-def _staged(server: Loopback, acts: list[Act], environment: dict[str, str]) -> Stage:
+def _staged(server: Loopback, acts: list[Act], environment: dict[str, str], read: float) -> Stage:
     around = {**CREDENTIALS, "AWS_ENDPOINT_URL": server.url, **environment}
     pauses: list[float] = []
     clock = SimpleNamespace(now=1_790_000_000.0)
-    clients = lean(Surroundings(around, lambda: clock.now, pauses.append, Limits(connect=1, read=0.3)))
+    clients = lean(Surroundings(around, lambda: clock.now, pauses.append, Limits(connect=_PATIENCE, read=read)))
     return Stage(server, acts, clients, around, pauses, clock)
 
 
