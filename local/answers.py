@@ -11,7 +11,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response
 
 from local.incoming import Incoming, media_type_matches, request_context
-from local.template import Api, Document, GatewayResponse, Route
+from local.template import Api, GatewayResponse, Route
+from local.translation import Document
 
 REMAPPED = "x-amzn-Remapped-"
 # "Amazon API Gateway important notes": header names that a REST API does not pass on from an integration.

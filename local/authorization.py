@@ -6,7 +6,8 @@ from typing import Any
 
 from local.functions import FunctionFailed, Functions
 from local.incoming import Incoming
-from local.template import ACCOUNT, API_ID, REGION, Api, Authorizer, Document
+from local.template import ACCOUNT, API_ID, REGION, Api, Authorizer
+from local.translation import Document
 
 
 class Refused(Exception):

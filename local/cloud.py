@@ -21,7 +21,8 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
 
 from local.atomic import MOTO, TokenMemory, atomic
-from local.template import ACCOUNT, REGION, STACK, Document, Template
+from local.template import ACCOUNT, REGION, STACK, Template
+from local.translation import Document
 
 if TYPE_CHECKING:
     from local.lambda_service import LambdaService, Reply

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from local.server import SENT_HEADERS
-from local.template import ACCOUNT, API_ID, Api, Document, Route
+from local.template import ACCOUNT, API_ID, Api, Route
+from local.translation import Document
 
 MAX_BODY = 10 * 1024 * 1024  # "Payload size: 10 MB", quotas of API Gateway
 

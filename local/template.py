@@ -5,17 +5,15 @@ would create, not a second reading of SAM's short forms. Nothing in this module 
 """
 
 import json
-import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+from local.translation import Document, translated
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yaml"
@@ -25,7 +23,6 @@ API_ID = "local"
 STACK = "secondstep"
 
 type Json = Any
-type Document = dict[str, Any]
 
 
 class TemplateError(Exception):
@@ -108,7 +105,7 @@ class Template:
     def __init__(self, source: Document, parameters: Mapping[str, str] | None = None) -> None:
         self._source = source
         self._parameters = _parameters(source, parameters or {})
-        self._document = _translate(source, self._parameters)
+        self._document = translated(source, self._parameters, region=REGION)
         self._conditions: Document = self._document.get("Conditions", {})
         self._resources: dict[str, Document] = {
             name: resource
@@ -362,33 +359,6 @@ def _parameters(source: Document, given: Mapping[str, str]) -> Document:
         name: str(value).split(",") if said["Type"] == "CommaDelimitedList" else str(value)
         for (name, said), value in zip(declared.items(), values.values(), strict=True)
     }
-
-
-class _NoManagedPolicies:
-    """The roles are not acted out, so nobody has to ask IAM for the names of AWS's own policies."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def _translate(source: Document, parameters: Document) -> Document:
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)  # the translator asks for the partition of a region
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own feature switches
-    packaged = _packaged(source)
-    flat = {name: ",".join(one) if isinstance(one, list) else one for name, one in parameters.items()}
-    document: Document = transform(packaged, flat, _NoManagedPolicies())
-    return document
-
-
-def _packaged(source: Document) -> Document:
-    """Put a made-up bucket in the place of local folders: the translator wants the template as after packaging."""
-    packaged = deepcopy(source)
-    places = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
-    for resource in packaged["Resources"].values():
-        place = places.get(resource["Type"])
-        if place is not None:
-            resource["Properties"][place] = "s3://local/code"
-    return packaged
 
 
 def _first_of(security: list[Document], authorizers: Mapping[str, Authorizer]) -> Authorizer | None:

@@ -74,7 +74,7 @@ def patiently(ask: Callable[[], Reply]) -> Reply:
 
 
 class Visitor:
-    """A caller of a deployment; as a `World` of `local.event` it walks to what an event's placeholders stand for."""
+    """A caller of a deployment; as a `World` of `local.walk` it walks to what an event's placeholders stand for."""
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from local.event import EVENTS, World, filled, main, names
+from local.event import EVENTS, filled, main, names
 from local.functions import LambdaContext, new_context
+from local.walk import World
 from secondstep import contract, site_map
 from secondstep.contract import EVERYWHERE, Route
 from secondstep.subscriber import Role
