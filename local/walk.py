@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import pyotp
 
 from local.seeds import ACCOUNT, PASSWORD
+from local.signed_in import SignedIn
 from secondstep.store.codec import decode_item, encode_item
-from secondstep.store.layout import account_key, subscriber_key
+from secondstep.store.layout import account_key, subscriber_key, subscriber_record
 from secondstep.subscriber import Identity
 
 _DAY = 24 * 60 * 60
@@ -338,6 +339,28 @@ class Walk:
     def factorless_token(self) -> str:
         """The session of a password alone."""
         return str(self._login(self.factorless_name)["account_token"])
+
+    # --- an application's sign-in
+
+    @cached_property
+    def _signed_in(self) -> SignedIn:
+        world, agent = self._world, subscriber_record(self._subscriber(self.bound_name))
+        return SignedIn(agent, world.advance(0), dynamodb=world.dynamodb, state_table=world.state_table)
+
+    @cached_property
+    def browser_session(self) -> str:
+        """The cookie of a browser in which agent is signed in."""
+        return self._signed_in.in_a_browser().handle
+
+    @cached_property
+    def hand_over_code(self) -> str:
+        """A code that agent's browser has taken to the example application."""
+        return self._signed_in.handed_over()
+
+    @cached_property
+    def application_refresh_token(self) -> str:
+        """The refresh token that the example application has got for it."""
+        return self._signed_in.at_the_application().handle
 
     # --- what they are made of
 

@@ -9,10 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from local.event import EVENTS, filled, main, names
 from local.functions import LambdaContext, new_context
+from local.seeds import EXAMPLE
 from local.walk import World
 from secondstep import contract, site_map
 from secondstep.contract import EVERYWHERE, Route
@@ -248,10 +250,15 @@ EXPECTED: dict[str, tuple[int, str]] = {
     "openapi.query_parameter": (400, "invalid_request"),
     "health.served": (200, "ok"),
     "health.query_parameter": (400, "invalid_request"),
+    "token.right_code": (200, "ok"),
+    "token.right_refresh_token": (200, "ok"),
     "token.unknown_code": (400, "invalid_grant"),
     "token.unknown_grant_type": (400, "unsupported_grant_type"),
     "token.json": (415, "invalid_request"),
+    "authorize.signed_in": (200, "ok"),
+    "authorize.signed_out": (303, "ok"),
     "authorize.unknown_application": (400, "page"),
+    "ui.entered": (303, "ok"),
     "ui-login.shown": (200, "ok"),
     "ui-logo.none": (404, "page"),
     "preflight.listed_origin": (204, "ok"),
@@ -308,6 +315,7 @@ class InProcess:
 @pytest.fixture
 def world(service: Service) -> World:
     """Return the service with the seeds of the local run that the events speak of."""
+    service.account(applications=[msgspec.to_builtins(EXAMPLE)])
     service.person("agent")
     service.person("admin", role=Role.ADMIN)
     return InProcess(service)
@@ -395,6 +403,21 @@ def test_every_route_has_an_event_that_succeeds_and_one_for_each_refusal(route: 
     for refusal in route.refusals:
         known = (refusal.status, refusal.code) in outcomes
         assert known is not ((route, refusal.code) in NOT_BY_AN_EVENT), refusal.code
+
+
+@pytest.mark.parametrize("path", [contract.TOKEN.path, site_map.AUTHORIZE.path, site_map.ROOT.path])
+def test_what_is_no_route_of_json_has_an_event_that_succeeds_too(path: str) -> None:
+    of_path = [
+        name for name in names() if json.loads((EVENTS / f"{name}.json").read_text("utf-8")).get("resource") == path
+    ]
+    assert any(EXPECTED[name][1] == "ok" for name in of_path)
+
+
+def test_the_event_of_a_right_code_makes_the_applications_session(service: Service, world: World) -> None:
+    answer = _handler("refresh")(filled("token.right_code", world), _context(service))
+    assert set(json.loads(answer["body"])) == {"access_token", "token_type", "expires_in", "refresh_token"}
+    [authorized] = service.events("authorized")
+    assert (authorized["outcome"], authorized["detail"]["client_id"]) == ("success", EXAMPLE.client_id)
 
 
 def test_no_event_expects_what_the_contract_does_not_list() -> None:
