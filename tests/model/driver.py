@@ -1,23 +1,15 @@
 """Sends requests to the service and to the model, and holds the one against the other after each."""
 
-import copy
-import itertools
 import math
-import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
 
-from secondstep.aws import Answer as Answered
 from secondstep.subscriber import Subscriber
+from tests.model.interruption import Interruption, explanations, whole
 from tests.model.observed import Request, Stored, Texts, differs_in_answer, differs_in_store, learned, stored
 from tests.model.reference import Reference
-from tests.model.world import DAY, MINUTE, Answer, Name, Steps, matching
-from tests.recording import Called, Fault
-from tests.service import Reply, Service, race
+from tests.model.world import DAY, MINUTE, Answer, Name, matching
+from tests.service import Reply, Service
 
-ORDERS = sorted(set(itertools.permutations("aabb")))
-MEETING_SECONDS = 0.1
 ENDS_ALL = {"reset", "disable", "delete"}
 
 
@@ -43,9 +35,7 @@ class Driver:
 
     def meet(self, name: Name) -> None:
         """Get to know a subscriber that was written, not asked for."""
-        it = stored(self.service, name).person
-        if it:
-            self._holds(it, name, "seed")
+        self._holds(stored(self.service, name).person, name, "seed")
 
     def forget(self, name: Name) -> None:
         """Forget a subscriber that is about to be written anew."""
@@ -60,14 +50,17 @@ class Driver:
         """Send one request; fail where the answer or what is stored is not what the model says."""
         self.on_the_second()
         reply = request.send()
-        answer = _in_order(self.world, "aa", [request])[0]
+        answer = whole(request.expect(self.world))
         known = dict(self.texts)
         difference = differs_in_answer(reply, answer, known)
         assert difference is None, f"{request.rule} of {request.about}: {difference}"
         it = stored(self.service, request.about)
         difference = differs_in_store(it, self.world, request.about, known)
         assert difference is None, f"{request.rule} of {request.about} ({answer.code}): {difference}"
-        self._go_on(request, reply, answer, it)
+        self._learn(request, reply, answer)
+        if answer.code == "ok":
+            self._keeps_its_word(request)
+        self._holds(it.person, request.about, request.rule)
         return answer
 
     def compare(self, name: Name) -> None:
@@ -75,44 +68,45 @@ class Driver:
         difference = differs_in_store(stored(self.service, name), self.world, name, self.texts)
         assert difference is None, f"{name}: {difference}"
 
-    def run_beside(self, first: Request, second: Request, *, meeting: bool) -> list[Answer]:
-        """Send two requests at one moment; some order of their halves must explain answers and store.
+    def run_interrupted(self, first: Request, second: Request, *, before: int) -> tuple[list[Answer], bool]:
+        """Send a request, and another one whole before its call `before`; fail where nothing explains it.
 
-        Where they are `meeting`, each has read before either one writes.
+        Returns the answers, and whether that was the last point at which these two could meet.
         """
         self.on_the_second()
-        self.service.recorder.fault = _met() if meeting else None
-        replies = race(first.send, second.send)
-        self.service.recorder.fault = None
-        it, differences = stored(self.service, first.about), list[str]()
-        for order in ORDERS:
-            world, known = copy.deepcopy(self.world), dict(self.texts)
-            answers = _in_order(world, "".join(order), [first, second])
-            told = [differs_in_answer(*each, known) for each in zip(replies, answers, strict=True)]
-            difference = next(filter(None, told), None) or differs_in_store(it, world, first.about, known)
+        sent = Interruption(self.service.recorder, first, second, before=before)
+        found = {each.about: stored(self.service, each.about) for each in (first, second)}
+        differences = list[str]()
+        for order, world, answers in explanations(self.world, first, second, still_wrote=sent.still_wrote):
+            difference = self._differs(sent.replies, world, answers, found)
             if difference is None:
                 self.world = world
-                for request, reply, answer in zip((first, second), replies, answers, strict=True):
-                    self._go_on(request, reply, answer, it, beside=True)
-                return answers
-            differences.append(f"{''.join(order)}: {difference}")
-        raise AssertionError(f"{first.rule} beside {second.rule}: no order explains it\n" + "\n".join(differences))
+                self.taken["in the middle"] += sent.in_between
+                for request, reply, answer in zip((first, second), sent.replies, answers, strict=True):
+                    self._learn(request, reply, answer)
+                for name, it in found.items():
+                    self._holds(it.person, name, first.rule, second.rule)
+                return answers, sent.was_the_last
+            differences.append(f"{order}: {difference}")
+        message = f"{second.rule} in {first.rule} of {first.about}, before call {before}: nothing explains it"
+        raise AssertionError("\n".join([message, *differences]))
 
-    def _go_on(self, request: Request, reply: Reply, answer: Answer, it: Stored, *, beside: bool = False) -> None:
-        name = request.about
+    def _differs(
+        self, replies: tuple[Reply, Reply], world: Reference, answers: list[Answer], found: dict[Name, Stored]
+    ) -> str | None:
+        known = dict(self.texts)
+        told = [differs_in_answer(*each, known) for each in zip(replies, answers, strict=True)]
+        kept = [differs_in_store(it, world, name, known) for name, it in found.items()] if not any(told) else []
+        return next(filter(None, [*told, *kept]), None)
+
+    def _learn(self, request: Request, reply: Reply, answer: Answer) -> None:
         self.taken[f"{request.rule} {answer.code}"] += 1
         self.texts |= learned(reply, answer)
         for member, number in answer.made.items():
             if member == "secret" and isinstance(number, int):
                 self.world.secrets[number] = self.texts[number]
             if member == "challenge" and isinstance(number, int):
-                self.challenges.setdefault(name, []).append(number)
-        if answer.code == "ok" and not beside:
-            self._keeps_its_word(request)
-        if it.person is None:
-            self._before.pop(name, None)
-        else:
-            self._holds(it.person, name, request.rule)
+                self.challenges.setdefault(request.about, []).append(number)
 
     # --- what holds whatever the model says
 
@@ -137,8 +131,12 @@ class Driver:
         ticket = self.world.people[name].enrollment_ticket
         return ticket[0] - 1 if ticket else self.world.made
 
-    def _holds(self, it: Subscriber, name: Name, rule: str) -> None:
+    def _holds(self, it: Subscriber | None, name: Name, *rules: str) -> None:
         """Budgets are never exceeded, only a binding leaves `ticketed`, and the epoch changes when it must."""
+        if it is None:
+            self._before.pop(name, None)
+            return
+        rule = " and ".join(rules)
         now, expected = self.world.now, self.world.people[name]
         for window, limit, seconds in (
             (it.recent, 10, 15 * MINUTE),
@@ -149,7 +147,7 @@ class Driver:
         assert 0 <= it.run <= 50, f"{rule}: a row of {it.run}"
         assert all(0 <= each.tries_left <= 5 for each in it.challenges.values()), f"{rule}: tries"
         was = self._before.get(name)
-        left = was == "ticketed" and it.enrollment.value == "open" and rule not in ("reset", "invite")
+        left = was == "ticketed" and it.enrollment.value == "open" and not {"reset", "invite"} & set(rules)
         assert not left, f"{rule}: left `ticketed` without a binding"
         self._before[name] = it.enrollment.value
         assert self._epochs.setdefault(expected.epoch, it.epoch) == it.epoch, f"{rule}: the epoch changed"
@@ -157,31 +155,3 @@ class Driver:
         news = set(it.authenticators) - set(self._ids.values())
         fresh = [each for each in expected.authenticators if each not in self._ids]
         self._ids |= dict(zip(fresh, sorted(news), strict=True))
-
-
-def _met() -> Fault:
-    """Hold the transactions of two requests until both have come to theirs, or one has none."""
-    barrier = threading.Barrier(2)
-
-    def wait_for_the_other(called: Called, go_on: Callable[[], Answered]) -> Answered:
-        if called.operation == "transact_write_items":
-            with suppress(threading.BrokenBarrierError):
-                barrier.wait(timeout=MEETING_SECONDS)
-        return go_on()
-
-    return wait_for_the_other
-
-
-def _in_order(world: Reference, order: str, requests: list[Request]) -> list[Answer]:
-    """Run the halves of requests in an order; what is left of one at the end is run then."""
-    halves: dict[str, Steps] = {}
-    answers: dict[str, Answer] = {}
-    for each in order:
-        if each in answers:
-            continue
-        halves.setdefault(each, requests["ab".index(each)].expect(world))
-        try:
-            next(halves[each])
-        except StopIteration as ended:
-            answers[each] = ended.value
-    return [answers[each] for each in sorted(halves)]

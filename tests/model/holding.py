@@ -66,19 +66,28 @@ class Holding(Entering):
         it = self.sessions[session]
         if person is None or it.failures >= 5:
             return refused("invalid_token")
+        epoch = person.epoch
+        yield
+        if self._moved_on(session, epoch):
+            return refused("invalid_token")
         charge = self._pay_guess(person, recovery=False)
         if isinstance(charge, str):
             return refused(charge)
-        it.failures += 1
-        failures, row = it.failures, person.run
+        row, bound = person.run, {each: one.last for each, one in person.authenticators.items()}
         yield
-        found = self._judge({each: one.last for each, one in person.authenticators.items()}, code, it.name)
+        if it.ended or it.epoch != epoch or it.failures >= 5:
+            return refused("invalid_token")
+        it.failures += 1
+        failures = it.failures
+        yield
+        found = self._judge(bound, code, it.name)
         if isinstance(found, dict):
             self.record(it.name, "step_up failure", *(["authenticator_disabled success"] if row == 50 else []))
             self._count_failure(it, failures)
             return refused("invalid_code", tries_left=5 - failures, **found)
-        if self.living(session) is not person:
-            return refused("invalid_token")
+        no = self._moved_on(session, epoch)
+        if no:
+            return no
         authenticator = person.authenticators[found[0]]
         if found[1] <= authenticator.last:
             return refused("conflict")
@@ -92,6 +101,13 @@ class Holding(Entering):
         self._take_back(person, charge)
         self.record(it.name, "step_up success")
         return Answer(made=self._tokens(session, self.now, mfa=True))
+
+    def _moved_on(self, session: int, epoch: int) -> Answer | None:
+        """Return why a write in the name of a session is lost: it is over, or its owner has changed something in it."""
+        person = self.living(session)
+        if person is None:
+            return refused("invalid_token")
+        return None if person.epoch == epoch else refused("conflict")
 
     def _count_failure(self, it: Session, failures: int) -> None:
         if failures >= 5 and not it.ended:
@@ -163,11 +179,11 @@ class Holding(Entering):
             return refused("step_up_required", max_age=300)
         if person.enrollment != "bound":
             return refused("conflict")
+        epoch = person.epoch
         yield
-        if self.living(session) is not person:
-            return refused("invalid_token")
-        if person.enrollment != "bound":
-            return refused("conflict")
+        no = self._moved_on(session, epoch)
+        if no:
+            return no
         person.recovery_codes = [self.new() for _ in range(10)]
         self.record(self.sessions[session].name, "recovery_codes_renewed success")
         return Answer(shown={"recovery_codes_left": 10}, made={"recovery_codes": list(person.recovery_codes)})
@@ -191,8 +207,9 @@ class Holding(Entering):
             return refused("password_refused", reason="too_short")
         epoch = person.epoch
         yield
-        if self.living(session) is not person or person.epoch != epoch:
-            return refused("conflict" if self.living(session) else "invalid_token")
+        no = self._moved_on(session, epoch)
+        if no:
+            return no
         person.password, person.password_ticket = password, None
         self._change_epoch(person, surviving=session)
         self.record(name, "password_changed success")

@@ -3,8 +3,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.model.chosen import AWAY, NAMES, PASSWORDS, Chosen
-from tests.model.observed import Request
+from tests.model.chosen import AWAY, NAMES, PASSWORDS
+from tests.model.pairs import Pairs
 from tests.model.world import DAY, HOUR, Name, Policy
 
 JUMPS = [
@@ -39,7 +39,7 @@ code_kind = st.sampled_from(["right", "right", "right", "right", *AWAY, "wrong",
 one_of = st.sampled_from
 
 
-class Machine(Chosen):
+class Machine(Pairs):
     """What may happen; after each request the service is compared with the model."""
 
     # --- rules: logging in
@@ -235,56 +235,9 @@ class Machine(Chosen):
         """Another policy."""
         self._run(self.make.replace_policy(account, self._boss(account), Policy(mfa, ticket, tolerance, most)))
 
-    # --- rules: time, and two at once
+    # --- rules: time
 
     @rule(seconds=one_of(JUMPS))
     def time_passes(self, seconds: int) -> None:
         """The clock moves, back as well."""
         self.service.clock.advance(seconds)
-
-    @rule(name=who, first=st.integers(0, 99), second=st.integers(0, 99), meeting=st.booleans())
-    def two_at_once(self, name: Name, first: int, second: int, meeting: bool) -> None:
-        """Two requests about one subscriber, from a barrier."""
-        able = self._possible(name, self._boss(name[0]), signed_in=bool(first % 2))
-        pair = able[first % len(able)], able[second % len(able)]
-        answers = self.driver.run_beside(*pair, meeting=meeting)
-        for request, answer in zip(pair, answers, strict=True):
-            self._note(request, answer)
-        self.taken["two at once"] += 1
-
-    def _possible(self, name: Name, actor: int, *, signed_in: bool) -> list[Request]:
-        """Return what can be asked for now, most of it with success where it comes first."""
-        make = self.make
-        token = self._fresh(name, 0) if signed_in else None
-        challenge, other = self._newly_opened(name), self._newly_opened(name)
-        able = [
-            make.reset(name, actor),
-            make.reset_password(name, actor),
-            make.change(name, actor, status="disabled"),
-            make.change(name, actor, role="agent"),
-            make.unlock(name, actor),
-            make.delete(name, actor),
-        ]
-        self._past_the_burned_step(name)
-        code = self._code(name, "right", self._secret(name, challenge))
-        if challenge is not None:
-            able += [make.verify(name, challenge, code)] * 3
-            able.append(make.verify(name, challenge, "000000"))
-            able += [make.recover(name, challenge, each) for each in self.codes[name][:2]]
-        if other is not None:
-            able += [make.verify(name, other, code)] * 2
-            able += [make.recover(name, other, each) for each in self.codes[name][:1]]
-        if token is not None:
-            session = self.world.bearers[token].session
-            able += [make.refresh(name, self.world.sessions[session].chain[-1]), make.logout(name, token)]
-            able += [make.renew(name, token), make.step_up(name, token, code)]
-        able += [make.redeem(name, each, PASSWORDS[1]) for each in self.tickets[name][:1]]
-        return able
-
-    def _newly_opened(self, name: Name) -> int | None:
-        """Return a challenge that takes a code, if a login gives one."""
-        self._spaced(name)
-        challenge = self._run(self.make.login(name, self.passwords[name])).made.get("challenge")
-        if isinstance(challenge, int) and self.world.people[name].challenges[challenge].purpose == "enroll":
-            challenge = self._run(self.make.enroll(name, challenge, self._ticket(name, 0))).made.get("challenge")
-        return challenge if isinstance(challenge, int) else None

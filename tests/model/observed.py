@@ -10,12 +10,13 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 
 from local.template import ACCOUNT, REGION
 from secondstep import challenge
-from secondstep.session import Session
+from secondstep.session import Session, parse_refresh_token
 from secondstep.store.codec import decode_item
 from secondstep.store.layout import session_record, subscriber_record
 from secondstep.subscriber import Identity, Subscriber
 from tests.model.reference import Reference
 from tests.model.world import Answer, Name, Steps
+from tests.model.world import Session as HeldSession
 from tests.service import Reply, Service
 
 type Texts = dict[int, str]  # our number of a token, code, ticket or secret, and what the service called it
@@ -98,15 +99,22 @@ def differs_in_store(it: Stored, world: Reference, name: Name, texts: Texts) -> 
         return None if held is None and expected is None else f"exists: {held is not None}"
     found, wanted = _as_stored(held), _as_expected(world, name, texts)
     wrong = {each: (found[each], wanted[each]) for each in wanted if found[each] != wanted[each]}
-    living = {each.sid for each in it.sessions if each.belongs_to(held, world.now)}
-    should_live = {
-        texts[each.chain[0]].split(".")[1]
-        for number, each in world.sessions.items()
-        if each.name == name and world.living(number)
-    }
+    living = {each.sid: _of_session(each) for each in it.sessions if each.belongs_to(held, world.now)}
+    should_live = dict(
+        _of_living(each, texts) for number, each in world.sessions.items() if each.name == name and world.living(number)
+    )
     if living != should_live:
-        wrong["sessions"] = (len(living), len(should_live))
+        wrong["sessions"] = (living, should_live)
     return f"stored, expected: {wrong}" if wrong else None
+
+
+def _of_session(it: Session) -> tuple[object, ...]:
+    return it.current_hash, it.rotations, it.rotated_at, it.step_up_failures, it.last_used_at
+
+
+def _of_living(it: HeldSession, texts: Texts) -> tuple[str, tuple[object, ...]]:
+    current = parse_refresh_token(texts[it.chain[-1]])
+    return current.sid, (current.hash, len(it.chain) - 1, it.rotated, it.failures, it.last_used)
 
 
 def _as_stored(it: Subscriber) -> dict[str, object]:

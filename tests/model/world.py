@@ -1,8 +1,8 @@
 """What the service promises, once more: in memory, one request after the other, without a database or a key.
 
 Written from storage.md and api.md, not from the service. A request is a generator that yields wherever another one may
-come in between, so two at once are every order of their halves. What only the service knows (a token's text) is a
-number here; numbers rise, so the younger of two things has the higher one.
+come in between (`interruption.py`). What only the service knows (a token's text) is a number here; numbers rise, so the
+younger of two things has the higher one.
 """
 
 from collections import Counter
