@@ -38,6 +38,8 @@ _DAY = 24 * 60 * 60
 # once, so it may become nine days old before its successor signs, and eight before there is one.
 _NEXT_IS_DUE_SECONDS, _SCHEDULE_HAS_STOPPED_SECONDS = 8 * _DAY, 9 * _DAY
 _ALARMS_A_CALL = 100
+_ALIAS = "live"  # AutoPublishAlias of template.yaml
+_PUBLISHED = ("CodeSha256", "Environment", "MemorySize", "Timeout")
 
 
 class NotChecked(Exception):
@@ -168,10 +170,23 @@ def _of_function(client: Any, function: Resource) -> Iterator[str]:
     except client.exceptions.ResourceNotFoundException:
         yield _deleted(function)
         return
+    yield from _of_alias(client, function, told)
     if told.get("State", "Active") not in ("Active", "Inactive"):  # inactive: idle for weeks, and woken by a call
         yield f"{function.logical_id} is {told['State']} ({plain(told.get('StateReason'))}): deploy again."
     if told.get("LastUpdateStatus") == "Failed":
         yield f"{function.logical_id} could not be updated ({plain(told.get('LastUpdateStatusReason'))}): deploy again."
+
+
+def _of_alias(client: Any, function: Resource, latest: dict[str, Any]) -> Iterator[str]:
+    """Look at the version that is invoked: what was changed in the function itself reaches no request."""
+    try:
+        invoked = client.get_function_configuration(FunctionName=function.name, Qualifier=_ALIAS)
+    except client.exceptions.ResourceNotFoundException:
+        yield f"{function.logical_id} has no alias {_ALIAS}, by which it is invoked: deploy again."
+        return
+    if any(invoked.get(each) != latest.get(each) for each in _PUBLISHED):
+        version = invoked.get("Version", "?")
+        yield f"{function.logical_id} is invoked as of version {version}, and was changed since: deploy again."
 
 
 def _roles(stack: Stack) -> Found:

@@ -105,6 +105,6 @@ def as_delivered(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _rules(template: Template) -> Iterator[_Rule]:
     for resource in template.of_type("AWS::Events::Rule"):
         if "EventPattern" in resource.properties:
-            targets = [target["Arn"]["Fn::GetAtt"][0] for target in resource.properties["Targets"]]
+            targets = [template.function_invoked(target["Arn"]) for target in resource.properties["Targets"]]
             pattern = json.dumps(template.resolve(resource.properties["EventPattern"]))
             yield _Rule(EventPattern.load(pattern), tuple(targets))

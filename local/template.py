@@ -187,6 +187,16 @@ class Template:
         resource = self._resources.get(logical_id, {})
         return API_ID if resource.get("Type") == "AWS::ApiGateway::RestApi" else f"{STACK}-{logical_id}"
 
+    def function_invoked(self, by: Json) -> str:
+        """Return the function that an invocation URI or a rule's target names, also behind an alias."""
+        found = _INVOKED.search(json.dumps(by))
+        name = (found["sub"] or found["get"] or found["ref"]) if found else ""
+        if name not in self._resources:
+            raise TemplateError(f"{by} does not name a function of the template.")
+        if self._resources[name]["Type"] == "AWS::Lambda::Alias":
+            return str(self._resources[name]["Properties"]["FunctionName"]["Ref"])
+        return name
+
     def _holds(self, name: str) -> bool:
         return bool(self.resolve(self._conditions[name]))
 
@@ -214,27 +224,17 @@ class Template:
                 yield Route(
                     method=method.upper(),
                     resource=resource,
-                    function=self._function_of(integration["uri"]),
+                    function=self.function_invoked(integration["uri"]),
                     authorizer=_first_of(operation.get("security", []), authorizers),
                 )
 
     def _authorizers(self, body: Document) -> dict[str, Authorizer]:
         schemes = body.get("securityDefinitions") or body.get("components", {}).get("securitySchemes", {})
         return {
-            name: Authorizer(name, self._function_of(said["authorizerUri"]), _headers(said))
+            name: Authorizer(name, self.function_invoked(said["authorizerUri"]), _headers(said))
             for name, scheme in schemes.items()
             if (said := scheme.get("x-amazon-apigateway-authorizer"))
         }
-
-    def _function_of(self, uri: Json) -> str:
-        """Find the function in an invocation URI, also behind an alias."""
-        found = _INVOKED.search(json.dumps(uri))
-        name = (found["sub"] or found["get"] or found["ref"]) if found else ""
-        if name not in self._resources:
-            raise TemplateError(f"The integration {uri} does not name a function of the template.")
-        if self._resources[name]["Type"] == "AWS::Lambda::Alias":
-            return str(self._resources[name]["Properties"]["FunctionName"]["Ref"])
-        return name
 
     def _gateway_responses(self, body: Document) -> dict[str, GatewayResponse]:
         return {

@@ -1,14 +1,12 @@
 """The role of a move: while it is named it may seal, open and re-encrypt authenticators' secrets, and nothing else."""
 
-import json
 import re
 
 import pytest
-from cfnlint.api import ManualArgs, lint
 
 from local.template import TEMPLATE, Template
 from tests import templates
-from tests.templates import document, key_policy, key_statements
+from tests.templates import document, findings, key_policy, key_statements
 
 ROLE = "arn:aws:iam::111122223333:role/moving"
 ACTIONS = {"kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
@@ -67,6 +65,4 @@ def test_only_one_role_can_be_named(said: str, is_taken: bool) -> None:
 
 
 def test_the_translated_template_with_a_moving_role_has_no_finding() -> None:
-    given = named()._document
-    found = lint(json.dumps(given), config=ManualArgs(regions=["eu-west-1"]))
-    assert [str(each) for each in found] == []
+    assert findings(named()._document) == []

@@ -36,7 +36,7 @@ def test_a_batch_that_fails_is_halved_tried_again_and_kept_in_the_end() -> None:
     [mapping] = resources("AWS::Lambda::EventSourceMapping").values()
     said = mapping["Properties"]
     assert said["EventSourceArn"] == {"Fn::GetAtt": ["AuditTable", "StreamArn"]}
-    assert said["FunctionName"] == {"Ref": "NotifyFunction"}
+    assert templates.template().function_invoked(said["FunctionName"]) == "NotifyFunction"
     assert said["BisectBatchOnFunctionError"] is True
     assert said["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert 0 < said["MaximumRetryAttempts"] <= 100
@@ -93,7 +93,7 @@ def test_the_rules_listen_to_this_service_on_its_own_bus_and_lose_nothing() -> N
         assert rule["EventPattern"]["source"] == ["secondstep"]
         assert rule["EventPattern"]["detail"]["version"] == [1]
         [target] = rule["Targets"]
-        assert target["Arn"] == {"Fn::GetAtt": ["MailFunction", "Arn"]}
+        assert templates.template().function_invoked(target["Arn"]) == "MailFunction"
         assert target["DeadLetterConfig"] == {"Arn": QUEUE}
 
 

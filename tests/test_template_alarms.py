@@ -219,10 +219,12 @@ def raw_metrics(alarm: str) -> Iterator[tuple[tuple[str, str], list[dict[str, An
         yield (namespace, each["MetricName"]), each["Dimensions"]
 
 
-def is_of(value: dict[str, Any], kind: str) -> bool:
+def is_of(value: Any, kind: str) -> bool:
     """Tell whether a dimension's value is a resource of the kind; an API is known by its name, the stack's."""
     if not kind:
-        return value == {"Ref": "AWS::StackName"}
+        return bool(value == {"Ref": "AWS::StackName"})
+    if kind == "AWS::ApiGateway::Stage" and isinstance(value, str):  # where the resource itself would be a cycle
+        return value == templates.template().api().stage
     logical_id = value.get("Ref") or value["Fn::GetAtt"][0]
     return bool(document()["Resources"][logical_id]["Type"] == kind)
 

@@ -1,5 +1,9 @@
-"""The rotation function: alone makes and retires signing keys; weekly, by the operator, and first at deploy."""
+"""The rotation function: alone makes and retires signing keys; weekly, by the operator, and first at deploy.
 
+It is also the one that a deployment can ask, so it answers the template's `Settings` as well: with their digest.
+"""
+
+import hashlib
 import json
 import urllib.request
 from collections.abc import Callable
@@ -87,21 +91,36 @@ def _refused(field: str, message: str) -> InvalidRequest:
 
 
 def _answer_cloudformation(event: dict[str, Any], context: Any) -> Answer:
-    """Make the deployment's first key on create and update; a delete keeps the keys, as the tables are kept."""
+    """Make what a resource of the template stands for on create and update; a delete keeps the keys, as the tables."""
     answer = {
         "Status": "SUCCESS",
-        "PhysicalResourceId": event.get("PhysicalResourceId", "first-signing-key"),
+        "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
     try:
         if event["RequestType"] != "Delete":
-            _ensure_first(context)
+            answer |= _resource(event, context)
     except Exception as fault:  # noqa: BLE001 - CloudFormation would wait an hour for an answer that never comes
-        answer |= {"Status": "FAILED", "Reason": f"no signing key was made: {type(fault).__name__}"}
+        answer |= {"Status": "FAILED", "Reason": f"{event['LogicalResourceId']} was not made: {type(fault).__name__}"}
     _send(event["ResponseURL"], answer)
     return {"status": answer["Status"]}
+
+
+def _resource(event: dict[str, Any], context: Any) -> Answer:
+    match event["ResourceType"]:
+        case "Custom::SigningKey":
+            _ensure_first(context)
+            return {}
+        case "Custom::Settings":
+            return {"Data": {"Digest": _digest(event["ResourceProperties"])}}
+    raise _refused("ResourceType", "is not one of this template's")
+
+
+def _digest(properties: dict[str, Any]) -> str:
+    """Return a word that is another one when any property is: template.yaml publishes versions by it."""
+    return hashlib.sha256(json.dumps(properties, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _ensure_first(context: Any) -> None:
@@ -123,7 +142,7 @@ def _request_context(environment: wiring.Services, context: Any) -> RequestConte
     )
 
 
-def _send(url: str, answer: dict[str, str]) -> None:
+def _send(url: str, answer: Answer) -> None:
     """Put the answer where CloudFormation waits for it: a presigned address, without a content type."""
     request = urllib.request.Request(url, json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT")  # noqa: S310
     with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):  # noqa: S310 - the address is CloudFormation's

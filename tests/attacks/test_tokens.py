@@ -395,6 +395,7 @@ def test_the_very_first_key_signs_at_once_and_a_deployment_repeated_makes_no_oth
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(rotation, "_send", lambda url, answer: sent.append(answer))
     event = {"RequestType": "Create", "StackId": "s", "RequestId": "r", "LogicalResourceId": "l", "ResponseURL": "u"}
+    event |= {"ResourceType": "Custom::SigningKey"}
     _rotate(service, event)
     _rotate(service, {**event, "RequestType": "Update"})
     _rotate(service, {**event, "RequestType": "Delete"})

@@ -141,7 +141,9 @@ def complete(cloud: Cloud) -> None:
             Handler="app.handler",
             Role=role_arn,
             Code={"ZipFile": ZIP},
+            Publish=True,
         )
+        functions.create_alias(FunctionName=function.name, Name="live", FunctionVersion="1")
         cloud.also("AWS::Lambda::Function", function.logical_id, function.name)
     for queue in given.of_type("AWS::SQS::Queue"):
         url = cloud.client("sqs").create_queue(QueueName=queue.logical_id)["QueueUrl"]
@@ -150,7 +152,7 @@ def complete(cloud: Cloud) -> None:
         raised(cloud, alarm)
     for mapping in given.of_type("AWS::Lambda::EventSourceMapping"):
         audit = cloud.client("dynamodb").describe_table(TableName=cloud.outputs["AuditTable"])["Table"]
-        reader = str(given.resolve(mapping.properties["FunctionName"]))
+        reader = given.functions[given.function_invoked(mapping.properties["FunctionName"])].name
         made = functions.create_event_source_mapping(
             EventSourceArn=audit["LatestStreamArn"], FunctionName=reader, StartingPosition="LATEST"
         )
@@ -254,6 +256,18 @@ HARM: dict[str, tuple[Callable[[Whole], object], str, str]] = {
         lambda it: it.client("lambda").delete_function(FunctionName=it.named("VerifyFunction")),
         "functions",
         "VerifyFunction",
+    ),
+    "alias gone": (
+        lambda it: it.client("lambda").delete_alias(FunctionName=it.named("VerifyFunction"), Name="live"),
+        "functions",
+        "VerifyFunction has no alias live",
+    ),
+    "changed by hand": (
+        lambda it: it.client("lambda").update_function_configuration(
+            FunctionName=it.named("VerifyFunction"), MemorySize=2048
+        ),
+        "functions",
+        "VerifyFunction is invoked as of version 1, and was changed since",
     ),
     "role gone": (
         lambda it: it.client("iam").delete_role(RoleName=it.named("RotateRole")),

@@ -14,6 +14,7 @@ TYPED = sorted(set(re.findall(r"(?m)(?:^|&& |; )secondstep ([a-z][a-z-]*(?: [a-z
 GROUPED = sorted(set(re.findall(r"(?m)^((?:account|subscriber|policy|audit|keys) [a-z-]+)", CODE)))
 TEXT = TEMPLATE.read_text("utf-8")
 NAMED = set(re.findall(r"(?m)^  ([A-Z][A-Za-z]+):", TEXT))  # parameters, resources, outputs
+NAMED |= set(re.findall(r"(?m)^    (\w+): {Shifts: ", TEXT))  # the values of Rollout
 PARAMETERS = re.findall(r"(?m)^  (\w+):", TEXT.partition("\nParameters:\n")[2].partition("\nRules:\n")[0])
 ALARMS = re.findall(r"(?m)^  (\w+):.*\n    Type: AWS::CloudWatch::Alarm$", TEXT)
 OF_AWS = {"DDBStreamBatchInfo", "InvalidCiphertextException", "ProductionAccessEnabled"}

@@ -32,9 +32,10 @@ from local.template import REGION, ROOT, STACK, Template
 
 PLACE = Path(__file__).resolve().parent
 BUILT = ROOT / ".aws-sam" / "e2e"
+ALIAS = "live"
 NOTICE_FROM = "no-reply@example.test"
 ORIGIN = "https://app.example.test"
-PARAMETERS = {"AllowedOrigins": ORIGIN, "NoticeFrom": NOTICE_FROM}
+PARAMETERS = {"AllowedOrigins": ORIGIN, "NoticeFrom": NOTICE_FROM, "Rollout": "AllAtOnce"}
 MINISTACK = ROOT / ".tools" / "ministack" / "bin" / "python"
 _SAM = ROOT / ".venv" / "bin" / "sam"
 _PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "aarch64": "aarch64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
@@ -94,21 +95,14 @@ def deployed(built: Path, place: Path) -> Iterator["Deployment"]:
 
 
 def _deploy(built: Path, endpoint: str, decisions: Path) -> "Deployment":
-    given = [f"{name}={value}" for name, value in PARAMETERS.items()]
-    _sam(
-        *("deploy", "--template-file", str(built / "template.yaml"), "--stack-name", STACK, "--resolve-s3"),
-        *("--no-confirm-changeset", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"),
-        *("--parameter-overrides", *given),
-        environment={"AWS_ENDPOINT_URL": endpoint},
-    )
-    made = Deployment(endpoint, decisions)
-    _complete_api(made)
+    made = Deployment(built, endpoint, decisions)
+    made.update()
     made.client("sesv2").create_email_identity(EmailIdentity=NOTICE_FROM)
     return made
 
 
-def _complete_api(made: "Deployment") -> None:
-    api, gateway = Template.load(parameters=PARAMETERS).api(), made.client("apigateway")
+def _complete_api(made: "Deployment", parameters: Mapping[str, str]) -> None:
+    api, gateway = Template.load(parameters=parameters).api(), made.client("apigateway")
     for kind, answer in api.responses.items():
         gateway.put_gateway_response(
             restApiId=made.api_id,
@@ -126,6 +120,7 @@ def _complete_api(made: "Deployment") -> None:
 class Deployment:
     """A deployed stack: where it answers, and AWS behind it, asked as the account's root."""
 
+    built: Path
     endpoint: str
     decisions: Path
 
@@ -167,13 +162,32 @@ class Deployment:
         """Return the id of the API."""
         return self.physical["Api"]
 
+    def update(self, **parameters: str) -> None:
+        """Deploy what is built, with these parameters besides: the first time and every other time."""
+        given = {**PARAMETERS, **parameters}
+        _sam(
+            *("deploy", "--template-file", str(self.built / "template.yaml"), "--stack-name", STACK, "--resolve-s3"),
+            *("--no-confirm-changeset", "--capabilities", "CAPABILITY_IAM", "--no-progressbar"),
+            *("--no-fail-on-empty-changeset", "--parameter-overrides"),
+            *(f"{name}={value}" for name, value in given.items()),
+            environment={"AWS_ENDPOINT_URL": self.endpoint},
+        )
+        _complete_api(self, given)
+
+    def alias(self, function: str) -> dict[str, Any]:
+        """Return what is invoked of a function: its alias, and the version that the alias is at."""
+        told: dict[str, Any] = self.client("lambda").get_alias(FunctionName=self.physical[function], Name=ALIAS)
+        return told
+
     def renew(self, *functions: str) -> None:
-        """Give functions new environments, by setting their memory once more; they remember nothing then."""
+        """Give functions new environments: another version of the same, which remembers nothing."""
         client = self.client("lambda")
         for function in functions:
             name = self.physical[function]
             memory = client.get_function_configuration(FunctionName=name)["MemorySize"]
             client.update_function_configuration(FunctionName=name, MemorySize=memory)
+            version = client.publish_version(FunctionName=name)["Version"]
+            client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
     def mails_to(self, address: str, *, more_than: int = -1) -> list[dict[str, Any]]:
         """Return the mails to an address, once there are more than so many: they are carried after the answer."""

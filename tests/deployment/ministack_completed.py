@@ -7,7 +7,8 @@ the template could not be deployed as it is, and its conditions would prove noth
 AWS's documentation, which no emulator confirms; tests/test_template.py holds the same conditions against the template.
 
 It also takes no binary media type, neither from an API's definition nor by a call: a picture would arrive as text. And
-it makes no alarm on a formula of metrics: such a one is made on a metric that does not exist.
+it makes no alarm on a formula of metrics: such a one is made on a metric that does not exist. It translates a SAM
+template without the values of its parameters, so with CodeDeploy, which it does not have, though `Rollout` wants none.
 
 Each right by which something was allowed is written down, one JSON line each, in the file that `DECISIONS` names.
 
@@ -23,7 +24,8 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import apigateway_v1
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners
+from samtranslator.translator import transform as sam
 
 type Context = dict[str, Any]
 
@@ -37,6 +39,9 @@ _apply_patch = apigateway_v1._apply_patch
 _enforce_ses = app._enforce_ses_v2
 _sender: ContextVar[str] = ContextVar("sender")
 _evaluate = iam_evaluator.evaluate
+_apply_transforms = engine._apply_transforms
+_transform = sam.transform
+_parameters: ContextVar[Context] = ContextVar("parameters")
 
 
 class PartOfTransaction(str):
@@ -137,6 +142,20 @@ def alarm(name: str, properties: Context) -> Any:
     return _alarm(name, properties)
 
 
+def apply_transforms(template: Context, provided: Any = None, previous: Any = None) -> Any:
+    """Apply a template's transforms; SAM's is told the parameters, as AWS tells it them."""
+    told = _parameters.set(engine._transform_parameters(template, provided, previous))
+    try:
+        return _apply_transforms(template, provided, previous)
+    finally:
+        _parameters.reset(told)
+
+
+def transform(template: Context, _: Context, *more: Any) -> Any:
+    """Translate a SAM template with the parameters that `apply_transforms` was told."""
+    return _transform(template, _parameters.get(), *more)
+
+
 def _with_partition(arn: str, part: Context) -> PartOfTransaction:
     said = PartOfTransaction(arn)
     said.touched = _partition(part)
@@ -165,4 +184,7 @@ if __name__ == "__main__":
     apigateway_v1._apply_patch = apply_patch
     provisioners._cw_metric_alarm_record = alarm
     app._enforce_ses_v2 = enforce_ses_v2
+    for using in (engine, changesets, handlers):
+        using._apply_transforms = apply_transforms
+    sam.transform = transform
     app.main()

@@ -7,6 +7,7 @@ import jwt
 import msgspec
 import pytest
 
+from functions.rotate import app
 from functions.rotate.app import handler
 from local.cloud import Cloud
 from secondstep import wiring
@@ -328,3 +329,37 @@ def test_the_role_of_the_rotation_allows_every_call_of_a_retirement(service: Ser
     assert {each.action for each in asked_of_iam} >= {"dynamodb:UpdateItem", "dynamodb:PutItem", "kms:Encrypt"}
     for each in asked_of_iam:
         assert role_of("RotateFunction").allows(each), each
+
+
+# --- what a deployment asks
+
+
+def settled(monkeypatch: pytest.MonkeyPatch, kind: str = "Custom::Settings", **properties: object) -> dict[str, Any]:
+    """Return the answer to CloudFormation for a resource of these properties."""
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(app, "_send", lambda url, answer: sent.append(answer))
+    event: dict[str, Any] = {"RequestType": "Update", "StackId": "s", "RequestId": "r", "LogicalResourceId": "Settings"}
+    event |= {"PhysicalResourceId": "p", "ResponseURL": "u", "ResourceType": kind, "ResourceProperties": properties}
+    app.handler(event, None)
+    return sent[0]
+
+
+def test_settings_have_a_digest_that_is_another_for_any_other_value(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version is published for it: the same settings must not publish one, another value of any must."""
+    one = settled(monkeypatch, PublicUrl="https://a.example", AllowedOrigins=["x", "y"])
+    assert (one["Status"], one["PhysicalResourceId"]) == ("SUCCESS", "p")
+    assert settled(monkeypatch, AllowedOrigins=["x", "y"], PublicUrl="https://a.example")["Data"] == one["Data"]
+    others = [
+        settled(monkeypatch, PublicUrl="https://b.example", AllowedOrigins=["x", "y"]),
+        settled(monkeypatch, PublicUrl="https://a.example", AllowedOrigins=["x"]),
+        settled(monkeypatch, PublicUrl="https://a.example", AllowedOrigins=["x", "y"], More=""),
+    ]
+    assert len({each["Data"]["Digest"] for each in [one, *others]}) == 4
+    assert len(service.services.store.signing_keys.read()) == 1
+
+
+def test_a_resource_of_another_kind_fails_the_deployment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = settled(monkeypatch, "Custom::Other")
+    assert (answer["Status"], answer["Reason"]) == ("FAILED", "Settings was not made: InvalidRequest")

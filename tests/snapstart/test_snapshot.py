@@ -125,7 +125,7 @@ def _said(process: "subprocess.Popen[str]", told: Json) -> Json:
     if not line:
         assert process.stderr
         failure = process.stderr.read()
-        if "Operation not permitted" in failure:
+        if "Operation not permitted" in failure and "CI" not in os.environ:
             pytest.skip("this machine gives its users no namespace of processes")
         raise AssertionError(failure)
     said: Json = json.loads(line)
