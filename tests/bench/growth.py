@@ -23,7 +23,7 @@ from tests.bench.telling import say
 from tests.bench.world import world
 from tests.service import ACCOUNT, SOURCE, Person, Service
 
-_ROUNDS, _LOGINS = 30, 100  # the least of them counts: enough that a busy machine leaves some of them alone
+_ROUNDS, _LOGINS, _BURST = 30, 100, 15  # the least counts: enough, and far enough apart, for a busy machine
 _PAGE = 100
 _MIDDLE = "8"  # the seeded names are random hex
 
@@ -113,28 +113,76 @@ def _exported(endpoint: str, number: int) -> Exported:
     return Exported(number, seconds, peak_mb)
 
 
+def _nothing() -> None:
+    """Do nothing before what is measured."""
+
+
+class _Timed:
+    """A row while it is measured: what it asks is counted once, its CPU is taken in rounds.
+
+    `after` puts things back for the next round, and is no part of it.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        row: tuple[str, str, int],
+        send: Callable[[], object],
+        after: Callable[[], object] = _nothing,
+    ) -> None:
+        self._row, self._send, self._after = row, send, after
+        self._cpu: list[float] = []
+        service.clock.advance(61)
+        service.session(service.bound_person("warm"))  # the policy's new minute: it is read for nobody else
+        self._count = counted(service, row[0], send)
+        after()
+
+    def time(self, rounds: int = 1) -> None:
+        """Take the CPU of some rounds more."""
+        for _ in range(rounds):
+            since = time.process_time_ns()
+            self._send()
+            self._cpu.append((time.process_time_ns() - since) / 1e6)
+            self._after()
+
+    @property
+    def growth(self) -> Growth:
+        """Return what was found."""
+        it = self._count
+        return Growth(
+            *self._row,
+            len(it.operations),
+            it.read_units,
+            it.write_units,
+            it.bytes_answered,
+            min(self._cpu),
+            statistics.median(self._cpu),
+        )
+
+
 def _by_subscribers(service: Service, number: int) -> Iterator[Growth]:
-    admin = successes.admin_token(service)
-    for request, send in _pages(service, admin).items():
-        yield _measured(service, request, "subscribers", number, send)
-    count, anew = _getting(service, "/admin/summary", admin), partial(_forget_the_count, service)
-    yield _measured(service, "count, a request's", "subscribers", number, count, before=anew)
-    yield _login(service, "subscribers", number, service.bound_person(f"one-of-{number}"))
+    """Measure each page, and a login in bursts between them: a machine that is busy for a while does not meet all."""
+    person, step = service.bound_person(f"one-of-{number}"), partial(service.clock.advance, 31)
+    login = _Timed(service, ("login", "subscribers", number), _both(service, person), after=step)
+    for request, (path, after) in _pages(service).items():
+        send = _getting(service, path) if path else _exporting(service)
+        page = _Timed(service, (request, "subscribers", number), send, after)
+        page.time(_ROUNDS)
+        login.time(_BURST)
+        yield page.growth
+    yield login.growth
 
 
-def _pages(service: Service, admin: str) -> dict[str, Callable[[], None]]:
-    """Return the reading of each page of what an admin looks at: at the beginning of the account, and amid it."""
-    store, fortnight = service.services.store, service.now() - DAYS * 43_200
-
-    def export() -> None:
-        store.directory.subscribers(ACCOUNT, prefix="", after=_MIDDLE, limit=_PAGE)
-
+def _pages(service: Service) -> dict[str, tuple[str, Callable[[], object]]]:
+    """Return the pages of what an admin looks at, of the beginning and amid, and what puts things back after each."""
+    fortnight = service.now() - DAYS * 43_200
     return {
-        "list, the first page": _getting(service, "/admin/subscribers", admin),
-        "list, a page amid": _getting(service, f"/admin/subscribers?prefix={_MIDDLE}", admin),
-        "audit, the newest": _getting(service, "/admin/audit", admin),
-        "audit, a page amid": _getting(service, f"/admin/audit?to={fortnight}", admin),
-        "export, a page amid": export,
+        "list, the first page": ("/admin/subscribers", _nothing),
+        "list, a page amid": (f"/admin/subscribers?prefix={_MIDDLE}", _nothing),
+        "audit, the newest": ("/admin/audit", _nothing),
+        "audit, a page amid": (f"/admin/audit?to={fortnight}", _nothing),
+        "export, a page amid": ("", _nothing),
+        "count, a request's": ("/admin/summary", partial(_forget_the_count, service)),
     }
 
 
@@ -144,45 +192,49 @@ def _forget_the_count(service: Service) -> None:
     service._dynamodb.delete_item(TableName=table, Key=key)
 
 
-def _by_possessions(service: Service) -> Iterator[Growth]:
+def _by_possessions(service: Service) -> list[Growth]:
+    """Measure logins beside what their owners have, in turns: what else the machine does meets them alike."""
+    rows = []
     for number in (1, 5):
-        yield _login(service, "authenticators", number, service.bound_person(f"a{number}", authenticators=number))
-    for number in (0, 5):
-        yield _beside_challenges(service, number)
+        person = service.bound_person(f"a{number}", authenticators=number)
+        rows.append(_Timed(service, ("login", "authenticators", number), _both(service, person)))
+    rows += [_beside_challenges(service, number) for number in (0, 5)]
     for number in (1, 10):
         person = service.bound_person(f"s{number}")
         for _ in range(number):
             service.clock.advance(31)
             service.session(person)
-        yield _login(service, "sessions", number, person)
-
-
-def _beside_challenges(service: Service, number: int) -> Growth:
-    """Measure a login that opens one more; the oldest of five makes room for it, so another is opened before each."""
-    person = service.bound_person(f"c{number}")
-    for _ in range(number - 1):
-        service.challenge(person)
-    again = partial(service.challenge, person) if number else _nothing
-    return _login(service, "open challenges", number, person, before=again)
-
-
-def _nothing() -> None:
-    """Do nothing before what is measured."""
-
-
-def _login(
-    service: Service, beside: str, number: int, person: Person, *, before: Callable[[], object] = _nothing
-) -> Growth:
-    def both() -> None:
+        rows.append(_Timed(service, ("login", "sessions", number), _both(service, person)))
+    for _ in range(_LOGINS):
         service.clock.advance(31)
+        for each in rows:
+            each.time()
+    return [each.growth for each in rows]
+
+
+def _beside_challenges(service: Service, number: int) -> _Timed:
+    """Return a login that opens one more: the oldest of five makes room for it, so another is opened after each."""
+    person = service.bound_person(f"c{number}")
+    again = partial(service.challenge, person) if number else _nothing
+    for _ in range(number):
+        service.challenge(person)
+    return _Timed(service, ("login", "open challenges", number), _both(service, person), after=again)
+
+
+def _both(service: Service, person: Person) -> Callable[[], None]:
+    """Return both steps of a login; each wants a time step of its own."""
+
+    def both() -> None:
         reply = service.verify(service.challenge(person), service.code(person))
         if reply.status != 200:
             raise RuntimeError(str(reply.body))
 
-    return _measured(service, "login", beside, number, both, before=before, rounds=_LOGINS)
+    return both
 
 
-def _getting(service: Service, path: str, token: str) -> Callable[[], None]:
+def _getting(service: Service, path: str) -> Callable[[], None]:
+    token = successes.admin_token(service)
+
     def get() -> None:
         reply = service.get(path, token=token)
         if reply.status != 200:
@@ -191,27 +243,6 @@ def _getting(service: Service, path: str, token: str) -> Callable[[], None]:
     return get
 
 
-def _measured(
-    service: Service,
-    request: str,
-    beside: str,
-    number: int,
-    send: Callable[[], None],
-    *,
-    before: Callable[[], object] = _nothing,
-    rounds: int = _ROUNDS,
-) -> Growth:
-    service.clock.advance(61)
-    service.session(service.bound_person("warm"))  # the policy's new minute begins here, so it is read for nobody else
-    before()
-    it = counted(service, request, send)
-    cpu = [_cpu(send, before) for _ in range(rounds)]
-    counts = (len(it.operations), it.read_units, it.write_units, it.bytes_answered)
-    return Growth(request, beside, number, *counts, min(cpu), statistics.median(cpu))
-
-
-def _cpu(act: Callable[[], object], before: Callable[[], object]) -> float:
-    before()
-    since = time.process_time_ns()
-    act()
-    return (time.process_time_ns() - since) / 1e6
+def _exporting(service: Service) -> Callable[[], object]:
+    directory = service.services.store.directory
+    return lambda: directory.subscribers(ACCOUNT, prefix="", after=_MIDDLE, limit=_PAGE)
