@@ -70,7 +70,8 @@ def explanations(
       write when that was answered is explained as the later one only.
     - More (promise 1): a guess is paid for before it is checked. A request that came to nothing may have paid first,
       and lost to the other one then; and what was paid in the middle of the other one is seen by it. So where one of
-      them is refused, the second one may stand between the parts of the first.
+      them is refused, the second one may stand between the parts of the first. So it may where the first one is a
+      logout: what has ended meanwhile is no error to it.
     """
     for parts in (TO_THE_END, 0, 1, 2, 3):
         world = copy.deepcopy(before)
@@ -78,7 +79,8 @@ def explanations(
         beaten = still_wrote and first.rule not in ONLY_ENDS and answers[0].code == "ok"
         if parts == TO_THE_END and beaten and _ends_all(before, second):
             continue
-        if parts in (0, TO_THE_END) or any(each.code != "ok" for each in answers):
+        one_is_refused = any(each.code != "ok" for each in answers)
+        if parts in (0, TO_THE_END) or one_is_refused or first.rule in ONLY_ENDS:
             yield f"{second.rule} after {parts} parts of {first.rule}", world, answers
 
 

@@ -67,7 +67,10 @@ FIRST_BINDINGS: list[Pair] = [
 ]
 BOTH_WAYS = [each for pair in (*PROOFS, *HOLDINGS) for each in dict.fromkeys((pair, pair[::-1]))]
 ALL = [
-    *((pair, True) for pair in dict.fromkeys((*BOTH_WAYS, *itertools.product(IN_FLIGHT, ENDINGS)))),
+    *(
+        (pair, True)
+        for pair in dict.fromkeys((*BOTH_WAYS, ("logout", "logout"), *itertools.product(IN_FLIGHT, ENDINGS)))
+    ),
     *((pair, False) for pair in dict.fromkeys(FIRST_BINDINGS)),
 ]
 
