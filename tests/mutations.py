@@ -416,6 +416,20 @@ MUTATIONS = (
         aim="tests/test_rollout.py -k settings_are_all",
     ),
     Mutation(
+        "a setting of some functions ends the update of the others",
+        "template.yaml",
+        "!Ref NoticeFrom, !Ref SnapStart]]",
+        "!Ref NoticeFrom]]",
+        aim="tests/test_rollout.py -k changes_every_function",
+    ),
+    Mutation(
+        "versions are kept for ever",
+        "template.yaml",
+        "        VersionDeletionPolicy: Delete\n",
+        "",
+        aim="tests/test_rollout.py -k is_not_kept",
+    ),
+    Mutation(
         "settings whose digest never changes",
         "functions/rotate/app.py",
         "json.dumps(properties, sort_keys=True)",

@@ -74,6 +74,22 @@ def test_the_settings_are_all_that_a_function_is_given_from_outside_the_template
     assert told == (for_functions & parameters) | {layer}
 
 
+def test_every_setting_changes_every_function() -> None:
+    """Lambda publishes no version of a function that is as it was: the update would end in an error, and go back."""
+    [settings] = resources("Custom::Settings").values()
+    told = {name for value in settings["Properties"].values() for name in refs(value)} - {"RotateFunction"}
+    for function, said in resources("AWS::Lambda::Function").items():
+        given = {name for key, value in said["Properties"].items() if key not in OF_NO_VERSION for name in refs(value)}
+        assert told <= given, function
+
+
+def test_a_version_that_nothing_invokes_is_not_kept() -> None:
+    """A kept version's snapshot is paid for, and one that a failed update has left refuses the same update again."""
+    for name, version in resources("AWS::Lambda::Version").items():
+        assert version["DeletionPolicy"] == "Delete", name
+        assert version.get("UpdateReplacePolicy", "Delete") == "Delete", name
+
+
 def refs(value: Any) -> Iterator[str]:
     """Yield all that a value names: parameters, resources, and the parameters of its conditions."""
     if isinstance(value, list):

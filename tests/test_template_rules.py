@@ -238,4 +238,4 @@ def test_ckv_aws_45_no_variable_holds_a_secret() -> None:
     for function in FUNCTIONS:
         said = set(FUNCTIONS[function]["Properties"]["Environment"]["Variables"])
         of_some = {"SEAL_KEY_ID", "SIGNING_SEAL_KEY_ID", "EVENT_BUS", "NOTICE_FROM"}
-        assert said <= known | of_some | {"METRICS_NAMESPACE", "SECONDSTEP_AWS_CLIENT"}, function
+        assert said <= known | of_some | {"METRICS_NAMESPACE", "SECONDSTEP_AWS_CLIENT", "SETTINGS_OF_SOME"}, function

@@ -43,6 +43,14 @@ def test_a_changed_parameter_reaches_every_function_and_a_session_lives_on(updat
     assert updated.get("/me", session["account_token"]).status == 200
 
 
+def test_what_only_some_functions_are_given_is_changed_in_one_update_as_well(updated: Visitor) -> None:
+    """Lambda publishes no version of a function that is as it was, and the stack would go back on that."""
+    before = versions(updated.deployment)
+    updated.deployment.update(FunctionMemory="512", SnapStart="true")
+    after = versions(updated.deployment)
+    assert [function for function in FUNCTIONS if after[function] == before[function]] == []
+
+
 def test_an_update_that_changes_nothing_publishes_nothing(visitor: Visitor) -> None:
     before = versions(visitor.deployment)
     visitor.deployment.update()
