@@ -108,6 +108,15 @@ def refs(value: Any) -> Iterator[str]:
                 yield from refs(each)
 
 
+def test_roles_are_changed_before_the_versions_and_the_api_after_the_aliases() -> None:
+    """CloudFormation goes by what names what, forward and back; docs/operations.md promises this order."""
+    for name, function in resources("AWS::Lambda::Function").items():
+        assert set(refs(function["Properties"]["Role"])) == {name.replace("Function", "Role")}
+    [api] = resources("AWS::ApiGateway::RestApi").values()
+    behind = {name for name in FUNCTIONS if f"{name}Aliaslive" in json.dumps(api["Properties"]["Body"])}
+    assert behind == set(FUNCTIONS) - {"NotifyFunction", "MailFunction", "RotateFunction"}
+
+
 # --- how it moves
 
 

@@ -24,7 +24,7 @@ type Answer = dict[str, Any]
 
 
 def handler(event: dict[str, Any], context: Any) -> Answer:
-    """Do what the event asks for: the schedule, an operator's action, or the deployment's first key.
+    """Do what the event asks for: the schedule, an operator's action, or a resource of a deployment.
 
     A CloudFormation event is answered at its `ResponseURL`. What is refused is an answer with a `code`; what may
     succeed when it is tried again is raised, so that Lambda tries the schedule's event again.

@@ -159,6 +159,12 @@ def complete(cloud: Cloud) -> None:
         cloud.also(mapping.type, mapping.logical_id, made["UUID"])
 
 
+def layered(functions: Any, name: str) -> None:
+    """Give a function a layer, as nobody has deployed it."""
+    layer = functions.publish_layer_version(LayerName="another", Content={"ZipFile": ZIP})
+    functions.update_function_configuration(FunctionName=name, Layers=[layer["LayerVersionArn"]])
+
+
 def raised(cloud: Cloud, alarm: Resource) -> None:
     """Make an alarm of the template."""
     name = f"secondstep-{alarm.logical_id}"
@@ -266,6 +272,11 @@ HARM: dict[str, tuple[Callable[[Whole], object], str, str]] = {
         lambda it: it.client("lambda").update_function_configuration(
             FunctionName=it.named("VerifyFunction"), MemorySize=2048
         ),
+        "functions",
+        "VerifyFunction is invoked as of version 1, and was changed since",
+    ),
+    "another layer by hand": (
+        lambda it: layered(it.client("lambda"), it.named("VerifyFunction")),
         "functions",
         "VerifyFunction is invoked as of version 1, and was changed since",
     ),
