@@ -182,12 +182,15 @@ def _of_alias(client: Any, function: Resource, latest: dict[str, Any]) -> Iterat
     """Look at the version that is invoked: what was changed in the function itself reaches no request."""
     try:
         invoked = client.get_function_configuration(FunctionName=function.name, Qualifier=_ALIAS)
+        weights = client.get_alias(FunctionName=function.name, Name=_ALIAS).get("RoutingConfig", {})
     except client.exceptions.ResourceNotFoundException:
         yield f"{function.logical_id} has no alias {_ALIAS}, by which it is invoked: deploy again."
         return
     if any(invoked.get(each) != latest.get(each) for each in _PUBLISHED):
         version = invoked.get("Version", "?")
         yield f"{function.logical_id} is invoked as of version {version}, and was changed since: deploy again."
+    if weights.get("AdditionalVersionWeights"):
+        yield f"{function.logical_id} is invoked in two versions: an update goes through, or has ended between them."
 
 
 def _roles(stack: Stack) -> Found:

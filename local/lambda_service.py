@@ -15,7 +15,7 @@ from local.template import Function
 
 type Reply = tuple[int, dict[str, str], bytes]
 
-_FUNCTION = re.compile(r"^https://lambda\.[^/]+/2015-03-31/functions/(?P<name>[^/?]+)/?(?P<part>[a-z]*)(?:\?|$)")
+_FUNCTION = re.compile(r"^https://lambda\.[^/]+/2015-03-31/functions/(?P<name>[^/?]+)/?(?P<part>[a-z/]*)(?:\?|$)")
 _ARN = re.compile(r"^arn:aws:lambda:[^:]+:[^:]+:function:(?P<name>[^:]+)$")
 _JSON = {"Content-Type": "application/json"}
 
@@ -42,6 +42,8 @@ class LambdaService:
                 return self._invoked(function, json.loads(body or b"{}"))
             case "GET", "configuration":
                 return 200, _JSON, json.dumps(_configuration(function)).encode()
+            case "GET", "aliases/live":  # there is one version here, and it is what is invoked
+                return 200, _JSON, json.dumps({"Name": "live", "FunctionVersion": "$LATEST"}).encode()
         return None
 
     def _named(self, name: str) -> Function | None:

@@ -159,6 +159,12 @@ def complete(cloud: Cloud) -> None:
         cloud.also(mapping.type, mapping.logical_id, made["UUID"])
 
 
+def between_versions(functions: Any, name: str) -> None:
+    """Leave an alias where a deployment that was stopped leaves it."""
+    second = functions.publish_version(FunctionName=name)["Version"]
+    functions.update_alias(FunctionName=name, Name="live", RoutingConfig={"AdditionalVersionWeights": {second: 0.1}})
+
+
 def layered(functions: Any, name: str) -> None:
     """Give a function a layer, as nobody has deployed it."""
     layer = functions.publish_layer_version(LayerName="another", Content={"ZipFile": ZIP})
@@ -274,6 +280,11 @@ HARM: dict[str, tuple[Callable[[Whole], object], str, str]] = {
         ),
         "functions",
         "VerifyFunction is invoked as of version 1, and was changed since",
+    ),
+    "between two versions": (
+        lambda it: between_versions(it.client("lambda"), it.named("VerifyFunction")),
+        "functions",
+        "VerifyFunction is invoked in two versions",
     ),
     "another layer by hand": (
         lambda it: layered(it.client("lambda"), it.named("VerifyFunction")),

@@ -68,6 +68,12 @@ def test_a_function_can_neither_be_changed_nor_deleted(service: Service, client:
     assert client.get_function_configuration(FunctionName="secondstep-RotateFunction")["State"] == "Active"
 
 
+def test_a_function_has_the_alias_that_is_invoked_and_no_other(service: Service, client: Any) -> None:
+    assert "RoutingConfig" not in client.get_alias(FunctionName="secondstep-RotateFunction", Name="live")
+    with pytest.raises(ClientError):
+        client.get_alias(FunctionName="secondstep-RotateFunction", Name="another")
+
+
 def test_the_stack_lists_what_is_here(service: Service, client: Any) -> None:
     cloud = service.cloud
     pages = cloud.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="secondstep")
