@@ -1,5 +1,6 @@
 """What the benchmark fills its tables with is what the product would have left there, and the product works with it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +26,10 @@ def alike(service: Service, enrolled: Person) -> Alike:
 
 @pytest.fixture
 def endpoint(service: Service) -> Iterator[str]:
-    """Return where the local cloud's DynamoDB is reached over HTTP."""
+    """Return where the service's DynamoDB is reached over HTTP: the local cloud's, or DynamoDB Local."""
+    if local := os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+        yield local
+        return
     server = Server(AwsDoor(), bound(0))
     server.start()
     yield f"http://localhost:{server.port}"
