@@ -9,15 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from local.aws_door import AwsDoor
-from local.server import Server, bound
-from local.template import REGION
 from secondstep.store.codec import encode_item
 from secondstep.store.layout import summary_key
 from tests import dynamodb_local
 from tests.attacks import successes
 from tests.bench.counts import counted
-from tests.bench.moving import command
+from tests.bench.moving import addresses_of, command
 from tests.bench.seeding import DAYS, Alike, seed
 from tests.bench.telling import say
 from tests.bench.world import world
@@ -98,18 +95,8 @@ def _filled(service: Service, endpoint: str, alike: Alike, present: int, number:
 
 
 def _exported(endpoint: str, number: int) -> Exported:
-    server = Server(AwsDoor(), bound(0))
-    server.start()
-    addresses = {
-        "AWS_ENDPOINT_URL": f"http://localhost:{server.port}",
-        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
-        "AWS_REGION": REGION,
-    }
-    try:
-        with TemporaryDirectory() as folder:
-            seconds, peak_mb = command(addresses, "export", ACCOUNT, Path(folder, "exported.jsonl"), "--json")
-    finally:
-        server.stop()
+    with addresses_of(endpoint) as addresses, TemporaryDirectory() as folder:
+        seconds, peak_mb = command(addresses, "export", ACCOUNT, Path(folder, "exported.jsonl"), "--json")
     return Exported(number, seconds, peak_mb)
 
 

@@ -13,6 +13,8 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,16 +33,24 @@ def main(count: int) -> None:
     template = Template.load(TEMPLATE, {"PublicUrl": "http://localhost"})
     with Cloud(template) as cloud, dynamodb_local.dynamodb_local() as endpoint, TemporaryDirectory() as folder:
         dynamodb_local.create_tables(dynamodb_local.client(endpoint), template)
-        server = Server(AwsDoor(), bound(0))
-        server.start()
-        addresses = {
+        cloud.client("sts").get_caller_identity()
+        with addresses_of(endpoint) as addresses:
+            for each in (count // 10, count):
+                _measured(Path(folder), each, addresses)
+
+
+@contextmanager
+def addresses_of(dynamodb: str) -> Iterator[dict[str, str]]:
+    """Yield the environment in which a command reaches the local cloud, and its tables at that address."""
+    server = Server(AwsDoor(), bound(0))
+    server.start()
+    try:
+        yield {
             "AWS_ENDPOINT_URL": f"http://localhost:{server.port}",
-            "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
             "AWS_REGION": REGION,
         }
-        cloud.client("sts").get_caller_identity()
-        for each in (count // 10, count):
-            _measured(Path(folder), each, addresses)
+    finally:
         server.stop()
 
 
